@@ -1,0 +1,1 @@
+"""Sightline runs computer-vision pipelines over video."""

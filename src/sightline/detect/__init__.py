@@ -1,0 +1,1 @@
+"""Finding objects in images: ONNX models of the YOLO family and others, and motion."""

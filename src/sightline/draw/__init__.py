@@ -1,0 +1,1 @@
+"""Drawing detections, tracks and trails onto images."""

@@ -1,0 +1,1 @@
+"""Scores of tracking and detection results against ground truth."""

@@ -1,0 +1,1 @@
+"""Stages, pipelines, their definitions, and the inline runner."""

@@ -1,0 +1,34 @@
+"""The seam between pipelines and where results go, and the way files come to be whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from sightline.frame import Frame
+    from sightline.stream import StreamInfo
+
+__all__ = ["Sink"]
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes the frames of one stream in order.
+
+    All methods are called by one thread at a time. Files are written as `NAME.part` and renamed
+    in `close()`, so that a file under its own name is complete and valid.
+    """
+
+    def open(self, stream: StreamInfo) -> None:
+        """Start output for a stream.
+
+        Raises:
+            OutputError: The output cannot be written.
+            MissingExtraError: An optional dependency of the format is not installed.
+        """
+
+    def write(self, frame: Frame) -> None:
+        """Take the next frame; frames come in order, but numbers may be missing."""
+
+    def close(self) -> None:
+        """Complete the output: valid for all frames written so far. Safe to call twice."""

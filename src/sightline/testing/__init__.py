@@ -1,0 +1,1 @@
+"""Public fakes for the replaceable seams."""

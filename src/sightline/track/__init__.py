@@ -1,0 +1,1 @@
+"""Following objects from frame to frame."""
