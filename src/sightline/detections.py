@@ -95,7 +95,9 @@ class Detections:
     def class_name(self, row: int) -> str:
         """Name the class of one object: its entry in `class_names`, else its number."""
         class_id = int(self.class_id[row])
-        return self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
+        return (
+            self.class_names[class_id] if 0 <= class_id < len(self.class_names) else str(class_id)
+        )
 
     def equals(self, other: Detections) -> bool:
         """Compare all arrays bit for bit, and the class names."""

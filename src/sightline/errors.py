@@ -7,6 +7,7 @@
     ├── PipelineError         a pipeline definition is wrong
     ├── StageError            a stage raised while processing a frame
     ├── OutputError           a sink cannot write its output
+    ├── FormatError           a file of results or ground truth cannot be read or used
     └── MissingExtraError     an optional dependency is not installed
 
 A message says what failed, the offending value, and what to do; it is one line, fit to be shown
@@ -15,6 +16,7 @@ to a user as it is.
 
 __all__ = [
     "DownloadError",
+    "FormatError",
     "MediaError",
     "MissingExtraError",
     "ModelError",
@@ -61,6 +63,10 @@ class StageError(SightlineError, RuntimeError):
 
 class OutputError(SightlineError, OSError):
     """A sink cannot write its output."""
+
+
+class FormatError(SightlineError, ValueError):
+    """A file of results or ground truth cannot be read, or does not hold what it must."""
 
 
 class MissingExtraError(SightlineError, ImportError):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sightline.detections import Detections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Frame", "Image"]
 

@@ -1,9 +1,12 @@
-"""What is known about a stream of frames before its first frame, and what was lost after the last."""
+"""What is known of a stream of frames before its first one, and what was lost after its last."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 __all__ = ["Losses", "StreamInfo"]
 

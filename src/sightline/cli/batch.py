@@ -1,0 +1,151 @@
+"""Taking videos through one pipeline, one after the other, each to a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sightline.cli.exits import Exit, status_of
+from sightline.cli.outputs import make_sinks, write_json
+from sightline.cli.watch import watched_run
+from sightline.errors import SightlineError
+from sightline.media.opening import open_source
+from sightline.pipeline.versions import versions
+from sightline.sinks.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sightline.cli.progress import Display
+    from sightline.media.source import Source
+    from sightline.pipeline.pipeline import Pipeline
+    from sightline.pipeline.report import RunReport
+
+__all__ = ["Batch", "Outputs", "report_status", "show_summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What is written, and where.
+
+    Attributes:
+        root: Every video gets a folder in this one.
+        formats: Names of output formats.
+        tracked: The pipeline tracks.
+    """
+
+    root: Path
+    formats: tuple[str, ...]
+    tracked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A pipeline with its outputs, for any number of videos; the model is loaded once.
+
+    Attributes:
+        pipeline: What each video goes through.
+        outputs: What is written, and where.
+        display: Shows progress.
+        options: The options of the command, for the summary.
+    """
+
+    pipeline: Pipeline
+    outputs: Outputs
+    display: Display
+    options: dict[str, Any]
+
+    def run(self, videos: Sequence[str], *, as_json: bool, quiet: bool) -> Exit:
+        """Process the videos; a video that cannot be used does not end the others.
+
+        Returns:
+            The first status that is not `OK`.
+        """
+        statuses = []
+        taken: set[str] = set()
+        try:
+            for video in videos:
+                try:
+                    summary, status = self._one(video, taken)
+                except SightlineError as error:
+                    click.echo(f"Error: {error}", err=True)
+                    statuses.append(status_of(error))
+                    continue
+                statuses.append(status)
+                show_summary(summary, as_json=as_json, quiet=quiet)
+                if status is Exit.INTERRUPTED:
+                    break
+        finally:
+            self.pipeline.close()
+        return next((status for status in statuses if status is not Exit.OK), Exit.OK)
+
+    def _one(self, video: str, taken: set[str]) -> tuple[dict[str, Any], Exit]:
+        with closing(open_source(video)) as source:
+            self.pipeline.open()
+            folder = self.outputs.root / _free_name(source.info.name, taken)
+            existed = folder.exists()
+            tally = Tally()
+            try:
+                report = self._process(source, folder, tally)
+            except SightlineError:
+                if not existed:
+                    with suppress(OSError):  # not empty: outputs of finished frames stay
+                        folder.rmdir()
+                raise
+        summary = {
+            "source": video,
+            "output": str(folder),
+            **report.as_dict(),
+            **tally.as_dict(),
+            "versions": versions(),
+            "options": self.options,
+        }
+        write_json(folder / "summary.json", summary)
+        return summary, report_status(report)
+
+    def _process(self, source: Source, folder: Path, tally: Tally) -> RunReport:
+        sinks = make_sinks(self.outputs.formats, folder, tracked=self.outputs.tracked)
+        return watched_run(self.pipeline, source, sinks=[*sinks, tally], display=self.display)
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """Name a folder after a video: `street`, and `street-2` for another video of that name.
+
+    >>> taken = set()
+    >>> _free_name("street", taken), _free_name("street", taken)
+    ('street', 'street-2')
+    """
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
+
+
+def report_status(report: RunReport) -> Exit:
+    """Choose the exit status for a run that ended by itself or was stopped."""
+    if report.stopped:
+        return Exit.INTERRUPTED
+    return Exit.OK if report.complete else Exit.INCOMPLETE
+
+
+def show_summary(summary: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    """Print a run's summary for people or for programs, and its losses as warnings."""
+    if as_json:
+        click.echo(json.dumps(summary, default=str))
+        return
+    for message in summary["losses"]["messages"]:
+        click.echo(f"Warning: {summary['source']}: {message}", err=True)
+    if not quiet:
+        found = ", ".join(f"{n} {name}" for name, n in summary["tracks"].items()) or "none"
+        where = f" → {summary['output']}/" if "output" in summary else ""
+        click.echo(
+            f"{summary['stream']}: {summary['frames']} frames in {summary['wall_s']:.1f} s "
+            f"({summary['frames_per_second']:.1f} frames/s), tracks: {found}{where}"
+        )

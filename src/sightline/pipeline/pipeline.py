@@ -1,0 +1,164 @@
+"""The pipeline: stages in a row, and the ways to run them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from sightline.errors import PipelineError
+from sightline.pipeline.inline import InlineRun, RunOptions, frames_in_window
+from sightline.pipeline.stage import Stage
+from sightline.pipeline.write_behind import WriteBehind
+from sightline.scope import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from sightline.media.source import Source
+    from sightline.pipeline.report import RunReport
+    from sightline.sinks.sink import Sink
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """Stages that every frame of a stream passes in a row.
+
+    One pipeline can be run many times, over one source after the other. As a context manager it
+    keeps its models loaded between runs:
+
+        with sl.Pipeline([sl.Detect("yolox-s"), sl.Track()]) as pipeline:
+            for video in videos:
+                pipeline.run(video, sinks=[sl.MotFile(video.with_suffix(".txt"))])
+
+    Args:
+        stages: At least one; the same object must not stand in a pipeline twice.
+
+    Raises:
+        PipelineError: There is no stage, or what is given is no stage.
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        if not stages:
+            raise PipelineError("a pipeline needs at least one stage, but got none")
+        for stage in stages:
+            if not isinstance(stage, Stage):
+                raise PipelineError(f"{stage!r} is not a stage; derive its class from Stage")
+        if len({id(stage) for stage in stages}) < len(stages):
+            raise PipelineError("a stage object stands in the pipeline twice; make a second object")
+        self.stages = tuple(stages)
+        self._open: ExitStack | None = None
+
+    @property
+    def named_stages(self) -> list[tuple[str, Stage]]:
+        """The stages with names that are unique in this pipeline: `draw`, `draw-2`."""
+        count: dict[str, int] = {}
+        named = []
+        for stage in self.stages:
+            nth = count[stage.name] = count.get(stage.name, 0) + 1
+            named.append((stage.name if nth == 1 else f"{stage.name}-{nth}", stage))
+        return named
+
+    def open(self) -> None:
+        """Open the stateless stages, which load their models; does nothing if they are open."""
+        if self._open is not None:
+            return
+        with ExitStack() as stack:
+            for stage in self.stages:
+                if stage.scope is Scope.STATELESS:
+                    stack.enter_context(stage)
+            self._open = stack.pop_all()
+
+    def close(self) -> None:
+        """Close the stateless stages; does nothing if they are closed."""
+        stack, self._open = self._open, None
+        if stack is not None:
+            stack.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def frames(
+        self, source: str | int | Path | Source, *, options: RunOptions | None = None
+    ) -> InlineRun:
+        """Run inline and hand the processed frames to the caller.
+
+        Opens the pipeline if it is not open, and then leaves it open.
+
+        Args:
+            source: Whatever `open_source` takes.
+            options: How the run behaves.
+
+        Returns:
+            An iterable of frames in order, to be read once. Close it, or use it in `with`, when
+            leaving it early.
+
+        Raises:
+            MediaError: The source cannot be opened.
+            ModelError: A stage cannot load its model.
+        """
+        from sightline.media.opening import open_source
+
+        opened = open_source(source)
+        try:
+            self.open()
+        except BaseException:
+            opened.close()
+            raise
+        return InlineRun(opened, self.named_stages, options=options or RunOptions())
+
+    def run(
+        self,
+        source: str | int | Path | Source,
+        sinks: Sequence[Sink] = (),
+        *,
+        options: RunOptions | None = None,
+        on_frame: Callable[[RunReport], Any] | None = None,
+    ) -> RunReport:
+        """Run inline until the source ends, feeding every frame to all sinks.
+
+        Nothing is written before the source and all models are open. However the run ends,
+        the outputs are valid for the frames that were finished; if there is none because of an
+        error, no output is left.
+
+        Args:
+            source: Whatever `open_source` takes.
+            sinks: Where results go; each sink object serves one run.
+            options: How the run behaves.
+            on_frame: Called in this thread after every frame with the report so far.
+
+        Raises:
+            MediaError: The source cannot be opened, or failed for good.
+            ModelError: A stage cannot load its model.
+            StageError: A stage raised on more frames than `options.max_failures`.
+            OutputError: A sink cannot write.
+        """
+        options = options or RunOptions()
+        was_open = self._open is not None
+        try:
+            with self.frames(source, options=options) as run:
+                report = run.report
+                window = frames_in_window(options.window_bytes, report.stream)
+                writer = WriteBehind(sinks, report.stream, window=window, times=report.steps)
+                started = time.perf_counter()
+                with writer:
+                    for frame in run:
+                        writer.put(frame)
+                        if on_frame is not None:
+                            on_frame(report)
+                report.wall_s = time.perf_counter() - started
+        finally:
+            if not was_open:
+                self.close()
+        return report
+
+    def describe(self) -> list[dict[str, Any]]:
+        """State each stage's configuration as JSON values."""
+        return [stage.describe() for stage in self.stages]

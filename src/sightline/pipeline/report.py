@@ -1,0 +1,136 @@
+"""The account of one run: what became of every frame, where the time went, what was lost."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sightline.stream import Losses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sightline.stream import StreamInfo
+
+__all__ = ["FailedFrame", "RunReport", "StepTime", "StepTimes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedFrame:
+    """A frame on which a stage raised.
+
+    Attributes:
+        seq: Number of the frame in its stream.
+        stage: Name of the stage that raised.
+        error: The exception's type and message, in one line.
+        traceback: The formatted traceback.
+    """
+
+    seq: int
+    stage: str
+    error: str
+    traceback: str
+
+
+@dataclass(slots=True)
+class StepTime:
+    """Time spent inside one step, in seconds, waiting for resources included."""
+
+    calls: int = 0
+    total_s: float = 0.0
+
+    def add(self, elapsed_s: float) -> None:
+        """Count one call."""
+        self.calls += 1
+        self.total_s += elapsed_s
+
+
+class StepTimes:
+    """Stop-watches by step name. Each step is timed by one thread at a time, or under a lock."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, StepTime] = {}
+
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Time a block as one call of a step; a block that raises counts, too."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(step, time.perf_counter() - started)
+
+    def add(self, step: str, elapsed_s: float) -> None:
+        """Count one call of a step that took this many seconds."""
+        self._steps.setdefault(step, StepTime()).add(elapsed_s)
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """Report calls, total seconds and mean milliseconds by step, in order of first use."""
+        return {
+            name: {
+                "calls": step.calls,
+                "total_s": round(step.total_s, 4),
+                "mean_ms": round(1000 * step.total_s / step.calls, 4),
+            }
+            for name, step in self._steps.items()
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class RunReport:
+    """What a run did; it grows while the run goes on.
+
+    Attributes:
+        stream: The stream that was processed.
+        stages: What each stage says of itself (`Stage.describe`).
+        frames: Frames that went through all stages to the sinks.
+        dropped: Frames that a stage dropped on purpose, by stage.
+        failed: Frames on which a stage raised.
+        losses: What the source could not deliver.
+        wall_s: Seconds from the first request for a frame to the end.
+        steps: Time by step: `read`, each stage, `sink:` and each sink.
+        stopped: The run was ended from outside before the source was.
+    """
+
+    stream: StreamInfo
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    frames: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    failed: list[FailedFrame] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
+    wall_s: float = 0.0
+    steps: StepTimes = field(default_factory=StepTimes)
+    stopped: bool = False
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames that reached the sinks per second of the run."""
+        return self.frames / self.wall_s if self.wall_s > 0 else 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Every frame of the source reached the sinks or was dropped on purpose."""
+        return not (self.stopped or self.failed or self.losses)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to JSON values."""
+        stream = self.stream
+        return {
+            "stream": stream.name,
+            "width": stream.width,
+            "height": stream.height,
+            "frame_rate": float(stream.frame_rate) if stream.frame_rate else None,
+            "frames": self.frames,
+            "duration_s": stream.duration_s,
+            "wall_s": round(self.wall_s, 4),
+            "frames_per_second": round(self.frames_per_second, 2),
+            "complete": self.complete,
+            "stopped": self.stopped,
+            "dropped": dict(self.dropped),
+            "failed": [asdict(failure) for failure in self.failed],
+            "losses": asdict(self.losses),
+            "steps": self.steps.as_dict(),
+            "stages": self.stages,
+        }

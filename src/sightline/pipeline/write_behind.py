@@ -1,0 +1,108 @@
+"""Writing results in a thread of their own, so that no stage waits for a disk or an encoder."""
+
+from __future__ import annotations
+
+import threading
+from queue import Full, Queue
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from sightline.frame import Frame
+    from sightline.pipeline.report import StepTimes
+    from sightline.sinks.sink import Sink
+    from sightline.stream import StreamInfo
+
+__all__ = ["WriteBehind"]
+
+_POLL_S = 0.1
+
+
+class WriteBehind:
+    """Feeds the frames of one stream to sinks, in order, from one thread; a context manager.
+
+    Entering opens the sinks; leaving writes what is queued and closes them, so that outputs are
+    valid for every frame that was accepted. If the block raised before any frame was accepted,
+    the outputs are discarded instead: bad input leaves nothing behind.
+    """
+
+    def __init__(
+        self, sinks: Sequence[Sink], stream: StreamInfo, *, window: int, times: StepTimes
+    ) -> None:
+        self._sinks = [(f"sink:{type(sink).__name__}", sink) for sink in sinks]
+        self._stream = stream
+        self._times = times
+        self._queue: Queue[Frame | None] = Queue(window)
+        self._accepted = 0
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._write, name="sightline-writer", daemon=True)
+
+    def __enter__(self) -> Self:
+        opened: list[Sink] = []
+        try:
+            for _, sink in self._sinks:
+                sink.open(self._stream)
+                opened.append(sink)
+        except BaseException:
+            for sink in opened:
+                sink.discard()
+            raise
+        self._thread.start()
+        return self
+
+    def put(self, frame: Frame) -> None:
+        """Queue a frame for all sinks; blocks while the window is full.
+
+        Raises:
+            OutputError: A sink failed on an earlier frame.
+        """
+        while True:
+            if self._error is not None:
+                raise self._error
+            try:
+                self._queue.put(frame, timeout=_POLL_S)
+            except Full:
+                continue
+            self._accepted += 1
+            return
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._end_thread()
+        if kind is not None and self._accepted == 0:
+            for _, sink in self._sinks:
+                sink.discard()
+            return
+        errors = [error for error in map(self._close, self._sinks) if error is not None]
+        if kind is None and self._error is not None:
+            raise self._error
+        if kind is None and errors:
+            raise errors[0]
+
+    def _end_thread(self) -> None:
+        while self._thread.is_alive():
+            try:
+                self._queue.put(None, timeout=_POLL_S)
+            except Full:
+                continue
+            self._thread.join()
+
+    def _close(self, named: tuple[str, Sink]) -> Exception | None:
+        """Close one sink whatever happens to the others; the first error is raised at the end."""
+        name, sink = named
+        try:
+            with self._times.measure(name):
+                sink.close()
+        except Exception as error:  # noqa: BLE001 - collected, raised by __exit__
+            return error
+        return None
+
+    def _write(self) -> None:
+        try:
+            while (frame := self._queue.get()) is not None:
+                for name, sink in self._sinks:
+                    with self._times.measure(name):
+                        sink.write(frame)
+        except Exception as error:  # noqa: BLE001 - thread boundary: raised by put() or __exit__
+            self._error = error
