@@ -19,17 +19,19 @@ def iou_matrix(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     row or column is 0.
 
     Args:
-        a: (N, 4), boxes as left, top, right, bottom; finite.
-        b: (M, 4), boxes as left, top, right, bottom; finite.
+        a: (N, 4), boxes as left, top, right, bottom; finite. An empty list will do for none.
+        b: (M, 4), likewise.
 
     Returns:
         float64 (N, M), in [0, 1].
 
+    Raises:
+        ValueError: An array has another shape.
+
     >>> iou_matrix([[0, 0, 2, 2]], [[0, 0, 2, 2], [1, 0, 3, 2], [2, 0, 4, 2]]).round(3).tolist()
     [[1.0, 0.333, 0.0]]
     """
-    first = np.asarray(a, np.float64).reshape(-1, 4)[:, None]
-    second = np.asarray(b, np.float64).reshape(-1, 4)[None]
+    first, second = _boxes(a)[:, None], _boxes(b)[None]
     overlap_sides = np.minimum(first[..., 2:], second[..., 2:])
     overlap_sides -= np.maximum(first[..., :2], second[..., :2])
     overlap = overlap_sides.clip(min=0).prod(axis=-1)
@@ -38,6 +40,15 @@ def iou_matrix(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
         overlap, union, out=np.zeros_like(overlap), where=overlap > 0
     )
     return iou
+
+
+def _boxes(values: ArrayLike) -> NDArray[np.float64]:
+    boxes = np.asarray(values, np.float64)
+    if boxes.size == 0:
+        return np.empty((0, 4))
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"boxes must have shape (N, 4), but have {boxes.shape}")
+    return boxes
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,8 @@ class Sink(Protocol):
     """Takes the frames of one stream in order.
 
     All methods are called by one thread at a time. Files are written as `NAME.part` and renamed
-    in `close()`, so that a file under its own name is complete and valid.
+    in `close()`, so that a file under its own name is complete and valid. Where the disk fails,
+    the output is discarded; where a frame is refused, that of the frames before it remains.
     """
 
     def open(self, stream: StreamInfo) -> None:
@@ -28,7 +29,18 @@ class Sink(Protocol):
         """
 
     def write(self, frame: Frame) -> None:
-        """Take the next frame; frames come in order, but numbers may be missing."""
+        """Take the next frame; frames come in order, but numbers may be missing.
+
+        Raises:
+            OutputError: The output cannot be written, or cannot express the frame.
+        """
 
     def close(self) -> None:
-        """Complete the output: valid for all frames written so far. Safe to call twice."""
+        """Complete the output: valid for all frames written so far. Safe to call twice.
+
+        Raises:
+            OutputError: The output cannot be completed.
+        """
+
+    def discard(self) -> None:
+        """Give the output up and leave nothing of it behind. Does nothing after `close()`."""

@@ -1,0 +1,1 @@
+"""Text formats of the field that more than one part of Sightline reads or writes."""

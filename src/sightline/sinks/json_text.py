@@ -1,0 +1,24 @@
+"""JSON written piece by piece, so that no document is ever in memory as a whole."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain, repeat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["encode", "separators"]
+
+encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""Write a value as compact JSON."""
+
+
+def separators(first: str = "\n", others: str = ",\n") -> Iterator[str]:
+    """Yield what stands before each item of an array or object, without end.
+
+    >>> "".join(separator + item for separator, item in zip(separators("", ", "), "abc"))
+    'a, b, c'
+    """
+    return chain([first], repeat(others))

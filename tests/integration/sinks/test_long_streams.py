@@ -1,0 +1,104 @@
+"""Sinks in processes of their own: how much memory they take, and what a kill leaves behind."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+WRITE = """
+import resource, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from sightline.detections import Detections
+from sightline.frame import Frame
+from sightline.sinks.coco import CocoFile
+from sightline.sinks.csv import CsvFile
+from sightline.sinks.jsonl import JsonlFile
+from sightline.sinks.mot import MotFile
+from sightline.sinks.parquet import ParquetFile
+from sightline.sinks.tracks import TracksFile
+from sightline.stream import StreamInfo
+
+folder, frames, objects = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+kinds = (CocoFile, CsvFile, JsonlFile, MotFile, ParquetFile, TracksFile)
+sinks = [kind(folder / kind.__name__) for kind in kinds]
+for sink in sinks:
+    sink.open(StreamInfo(name="long", width=8, height=6, time_base=Fraction(1, 25)))
+image = np.zeros((6, 8, 3), np.uint8)
+corners = np.random.default_rng(0).uniform(0, 900, (objects, 2))
+try:
+    for seq in range(frames):
+        detections = Detections(
+            xyxy=np.hstack([corners, corners + 50 + seq % 7]),
+            track_id=np.arange(objects) + 1 + seq // 50 * 3,
+            class_names=("person",),
+        )
+        frame = Frame(image=image, seq=seq, pts=seq, detections=detections)
+        for sink in sinks:
+            sink.write(frame)
+        if seq == 100:
+            print("writing", flush=True)
+except KeyboardInterrupt:
+    pass
+for sink in sinks:
+    sink.close()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+OUTPUTS = {"CocoFile", "CsvFile", "JsonlFile", "MotFile", "ParquetFile", "TracksFile"}
+
+
+def start(folder, *, frames, objects):
+    arguments = [sys.executable, "-c", WRITE, str(folder), str(frames), str(objects)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+
+
+def names_in(folder):
+    return {entry.name for entry in folder.iterdir()}
+
+
+def peak_mib(folder, *, frames):
+    with start(folder, frames=frames, objects=40) as process:
+        output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    return int(output.split()[-1]) / 1024
+
+
+def test_memory_does_not_grow_with_the_length_of_the_stream(tmp_path):
+    short = peak_mib(tmp_path, frames=1_700)
+    long = peak_mib(tmp_path, frames=8_500)
+    assert names_in(tmp_path) == OUTPUTS
+    assert long - short < 8
+
+
+@pytest.fixture
+def endless_writer(tmp_path):
+    """Give a process that writes until it is told to stop, and is writing by now."""
+    with start(tmp_path, frames=10**9, objects=5) as process:
+        assert process.stdout.readline() == "writing\n"
+        yield process
+        process.kill()
+
+
+def test_a_killed_process_leaves_its_unfinished_files_and_nothing_else(tmp_path, endless_writer):
+    endless_writer.kill()
+    endless_writer.wait(timeout=60)
+    assert names_in(tmp_path) == {f"{name}.part" for name in OUTPUTS}
+
+
+def test_an_interrupt_leaves_valid_files_of_the_finished_frames(tmp_path, endless_writer):
+    endless_writer.send_signal(signal.SIGINT)
+    endless_writer.communicate(timeout=60)
+    assert endless_writer.returncode == 0
+    assert names_in(tmp_path) == OUTPUTS
+    lines = (tmp_path / "JsonlFile").read_text().splitlines()
+    seqs = [json.loads(line)["seq"] for line in lines]
+    assert seqs == list(range(len(seqs)))
+    assert len(seqs) > 100
+    images = json.loads((tmp_path / "CocoFile").read_text())["images"]
+    assert abs(len(images) - len(seqs)) <= 1
+    tracks = json.loads((tmp_path / "TracksFile").read_text())
+    boxes = sum(len(entries) for entries in tracks.values())
+    assert abs(boxes - 5 * len(seqs)) <= 5
