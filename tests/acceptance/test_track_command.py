@@ -228,7 +228,7 @@ def test_an_interrupt_completes_the_outputs_of_the_finished_frames(sightline, tm
         "track", "scene:street?frames=100000", "-d", "motion", "-f", ALL, "-o", tmp_path, start=True
     )
     try:
-        growing = tmp_path / "street" / "detections.jsonl.part"
+        growing = tmp_path / "street-0" / "detections.jsonl.part"
         deadline = time.monotonic() + 60
         while not (growing.exists() and growing.stat().st_size > 10_000):
             assert process.poll() is None, process.communicate()
@@ -239,7 +239,7 @@ def test_an_interrupt_completes_the_outputs_of_the_finished_frames(sightline, tm
     finally:
         process.kill()
     assert process.returncode == 130, errors
-    folder = tmp_path / "street"
+    folder = tmp_path / "street-0"
     assert not list(folder.glob("*.part"))
     frames = json.loads((folder / "summary.json").read_text())["frames"]
     assert len((folder / "detections.jsonl").read_text().splitlines()) == frames

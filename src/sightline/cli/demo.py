@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sightline.cli.batch import Batch, Outputs
+from sightline.cli.download import DownloadBar
 from sightline.cli.exits import Exit
 from sightline.cli.outputs import ALL_FORMATS
 from sightline.cli.progress import choose_display
@@ -17,9 +18,7 @@ from sightline.cli.scores import show_scores
 from sightline.errors import MissingExtraError, OutputError
 from sightline.evaluate.tracking import evaluate_tracking
 from sightline.formats.mot import format_mot_row
-from sightline.media.scene.scene import Scene
-from sightline.media.scene.settings import SceneSettings
-from sightline.media.scene.source import SceneSource
+from sightline.media.scene import Scene, SceneSettings, SceneSource
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.stages import Detect, Draw, Track
 from sightline.sinks.video import VideoFile
@@ -65,13 +64,13 @@ def command(
     if not (find_spec("pyarrow") and find_spec("trackeval")):
         raise MissingExtraError.of("The demo", "demo")
     generated = video is None
-    if generated:
+    if video is None:
         click.echo(f"Generating {frames} frames of a street scene with ground truth …", err=True)
         video = str(_generate(SceneSettings(seed=seed, frames=frames), output))
     detector = detector or ("demo" if generated else "yolox-s")
-    stages = [Detect(detector), Track(), Draw(trails=_TRAIL_FRAMES)]
+    detect = Detect(detector, on_download=DownloadBar(quiet=False))
     batch = Batch(
-        pipeline=Pipeline(stages),
+        pipeline=Pipeline([detect, Track(), Draw(trails=_TRAIL_FRAMES)]),
         outputs=Outputs(root=output, formats=ALL_FORMATS, tracked=True),
         display=choose_display(quiet=False),
         options={"detector": detector, "seed": seed if generated else None},

@@ -93,7 +93,7 @@ def _decoders() -> _Finding:
 
 
 def _cache() -> _Finding:
-    folder = Settings.from_environment().cache_dir
+    folder = Settings.from_environment(os.environ).cache_dir
     models = sorted(path.name for path in folder.rglob("*.onnx")) if folder.is_dir() else []
     return _Finding(
         subject="model cache", answer=f"{folder}: {', '.join(models) if models else 'empty'}"

@@ -11,12 +11,12 @@ from sightline.errors import OutputError
 from sightline.pipeline.registry import Kind, create
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sightline.sinks.sink import Sink
 
-__all__ = ["ALL_FORMATS", "DEFAULT_FORMATS", "FormatList", "make_sinks", "write_json"]
+__all__ = ["ALL_FORMATS", "DEFAULT_FORMATS", "make_sinks", "split_formats", "write_json"]
 
 _FILE_NAMES = {
     "tracks": "tracks.json",
@@ -33,24 +33,13 @@ DEFAULT_FORMATS = tuple(name for name in ALL_FORMATS if name != "parquet")
 """All but `parquet`, which needs an extra."""
 
 
-class FormatList(click.ParamType):
-    """Format names, separated by commas."""
-
-    name = "FORMATS"
-
-    def convert(
-        self,
-        value: str | Sequence[str],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, ...]:
-        """Split and check."""
-        names = value.split(",") if isinstance(value, str) else value
-        names = tuple(name.strip() for name in names)
-        for name in names:
-            if name not in ALL_FORMATS:
-                self.fail(f"{name!r} is none of {', '.join(ALL_FORMATS)}.", param, ctx)
-        return names
+def split_formats(text: str) -> tuple[str, ...]:
+    """Split format names at the commas and check them; for `type=` of an option."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in ALL_FORMATS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(ALL_FORMATS)}.")
+    return names
 
 
 def make_sinks(formats: Iterable[str], folder: Path, *, tracked: bool) -> list[Sink]:

@@ -9,8 +9,11 @@ import click
 import yaml
 
 from sightline.cli.batch import Batch, Outputs
-from sightline.cli.outputs import ALL_FORMATS, DEFAULT_FORMATS, FormatList
+from sightline.cli.download import DownloadBar
+from sightline.cli.outputs import ALL_FORMATS, DEFAULT_FORMATS, split_formats
 from sightline.cli.progress import choose_display
+from sightline.detect.layouts.layout import Layout
+from sightline.detect.onnx_runtime import Provider
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.registry import Kind, create, names
 from sightline.pipeline.stages import Detect, Draw, Track
@@ -23,27 +26,15 @@ __all__ = ["command"]
 _TRAIL_FRAMES = 30
 
 
-class _Options(click.ParamType):
-    """`name=value`, the value read as YAML: a number, a word, a list in brackets."""
-
-    name = "NAME=VALUE"
-
-    def convert(
-        self,
-        value: str | tuple[str, Any],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, Any]:
-        """Split at the first equals sign."""
-        if not isinstance(value, str):
-            return value
-        key, equals, text = value.partition("=")
-        if not equals or not key:
-            self.fail(f"{value!r} is not of the form name=value.", param, ctx)
-        try:
-            return key.replace("-", "_"), yaml.safe_load(text)
-        except yaml.YAMLError:
-            return key.replace("-", "_"), text
+def _name_and_value(text: str) -> tuple[str, Any]:
+    """Split `name=value`; the value is read as YAML: a number, a word, a list in brackets."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{text!r} is not of the form name=value.")
+    try:
+        return name.replace("-", "_"), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return name.replace("-", "_"), value
 
 
 @click.command()
@@ -63,18 +54,27 @@ class _Options(click.ParamType):
     type=click.FloatRange(0, 1),
     help="IoU above which the weaker of two boxes is dropped. [0.45]",
 )
-@click.option("--layout", help="How to read the model's output, if it is not recognised.")
+@click.option(
+    "--layout",
+    type=click.Choice([layout.value for layout in Layout]),
+    help="How to read the model's output, if it is not recognised.",
+)
 @click.option(
     "--names",
     "names_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File with the model's class names, one per line.",
 )
-@click.option("--provider", help="Execution provider: cpu, cuda, tensorrt, openvino, coreml.")
+@click.option(
+    "--provider",
+    type=click.Choice([provider.value for provider in Provider]),
+    help="What runs the model. [the best that is installed]",
+)
 @click.option(
     "--detector-option",
     "detector_options",
-    type=_Options(),
+    type=_name_and_value,
+    metavar="NAME=VALUE",
     multiple=True,
     help="Any other option of the detector; repeatable.",
 )
@@ -87,7 +87,8 @@ class _Options(click.ParamType):
 @click.option(
     "--tracker-option",
     "tracker_options",
-    type=_Options(),
+    type=_name_and_value,
+    metavar="NAME=VALUE",
     multiple=True,
     help="Option of the tracker, such as max_age=1; repeatable.",
 )
@@ -104,14 +105,15 @@ class _Options(click.ParamType):
     "-f",
     "--format",
     "formats",
-    type=FormatList(),
+    type=split_formats,
+    metavar="FORMATS",
     multiple=True,
     help=f"Of {', '.join(ALL_FORMATS)}; repeatable. [all but parquet]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
 @click.option("--json", "as_json", is_flag=True, help="Print each summary as one line of JSON.")
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Detect and track the objects of each VIDEO.
 
     A VIDEO is a file, a folder of images, a camera index, an http(s):// or rtsp:// URL, or a
@@ -123,7 +125,8 @@ def command(ctx: click.Context, **given: Any) -> None:
     """  # noqa: D301 - \b is click's mark for a paragraph that it must not wrap
     quiet = given["quiet"] or given["as_json"]
     formats = tuple(name for group in given["formats"] for name in group) or DEFAULT_FORMATS
-    stages: list[Stage] = [Detect(given["detector"], **_detector_options(given))]
+    bar = DownloadBar(quiet=quiet)
+    stages: list[Stage] = [Detect(given["detector"], on_download=bar, **_detector_options(given))]
     tracked = given["tracker"] != "none"
     if tracked:
         tracker = create(Kind.TRACKER, given["tracker"], dict(given["tracker_options"]))
@@ -138,7 +141,8 @@ def command(ctx: click.Context, **given: Any) -> None:
         display=choose_display(quiet=quiet),
         options={key: value for key, value in given.items() if value not in (None, ())},
     )
-    ctx.exit(batch.run(given["videos"], as_json=given["as_json"], quiet=quiet))
+    with bar:
+        ctx.exit(batch.run(given["videos"], as_json=given["as_json"], quiet=quiet))
 
 
 def _detector_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def _detector_options(given: dict[str, Any]) -> dict[str, Any]:
         "layout": given["layout"],
         "names": given["names_file"],
         "provider": given["provider"],
-        "classes": given["classes"] and tuple(given["classes"].split(",")),
+        "classes": given["classes"],
     }
     return {
         **{key: value for key, value in options.items() if value is not None},

@@ -25,7 +25,7 @@ from sightline.pipeline.report import RunReport
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Self
 
     from sightline.frame import Frame
@@ -105,7 +105,7 @@ class InlineRun:
         self._frames.close()
         self._source.close()
 
-    def _run(self) -> Iterator[Frame]:
+    def _run(self) -> Generator[Frame, None, None]:
         stop = self._options.stop
         window = frames_in_window(self._options.window_bytes, self.report.stream)
         started = time.perf_counter()

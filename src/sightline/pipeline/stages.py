@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from sightline.detect.catalogue import DEFAULT_MODEL
+from sightline.detect.given_options import read_options
+from sightline.detect.opening import open_detector
 from sightline.draw.annotate import DrawStyle, Trails, draw_detections
 from sightline.errors import PipelineError
 from sightline.pipeline.stage import Stage
@@ -11,7 +15,7 @@ from sightline.scope import Scope
 from sightline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sightline.detect.detector import Detector
@@ -28,24 +32,27 @@ class Detect(Stage):
         detector: A name from the catalogue (`sightline models list`), `demo`, `motion`, the path
             of an ONNX file, or a `Detector`.
         settings: Where models are cached; by default read from the environment.
+        on_download: Told the bytes fetched and their final number, should a model be fetched.
         options: Options of the detector, such as `confidence`, `nms` and `classes`; see
             `OnnxOptions` and `MotionOptions`.
 
     Raises:
-        ModelError: The name is unknown, or an option is unknown or out of range.
+        ModelError: The name is unknown, or an option is unknown or wrong.
     """
 
     def __init__(
         self,
-        detector: str | Path | Detector = "yolox-s",
+        detector: str | Path | Detector = DEFAULT_MODEL,
         *,
         settings: Settings | None = None,
+        on_download: Callable[[int, int], None] | None = None,
         **options: Any,
     ) -> None:
-        from sightline.detect.opening import open_detector
-
         self.detector = open_detector(
-            detector, options=options, settings=settings or Settings.from_environment()
+            detector,
+            options=read_options(detector, options),
+            settings=settings or Settings.from_environment(os.environ),
+            progress=on_download,
         )
         self.scope = self.detector.scope
         self.concurrency = self.detector.concurrency
@@ -53,6 +60,7 @@ class Detect(Stage):
     def open(self) -> None:
         """Load the model; download it first if the catalogue says where it is."""
         self.detector.open()
+        self.concurrency = self.detector.concurrency
 
     def process(self, frame: Frame) -> Frame:
         """Replace the frame's detections by what the detector finds."""
@@ -101,15 +109,15 @@ class Draw(Stage):
     Without trails it is `STATELESS`; trails depend on earlier frames and make it `STREAM`.
 
     Args:
-        trails: How many frames of its path to draw behind each track; 0 for none.
+        trails: How many frames of its path to draw behind each track, at least 2; 0 for none.
         style: Colours, line width and what labels say; a `DrawStyle` or its parameters.
     """
 
     def __init__(
         self, *, trails: int = 0, style: DrawStyle | Mapping[str, Any] | None = None
     ) -> None:
-        if trails < 0:
-            raise PipelineError(f"trails must be 0 or more frames, but is {trails}")
+        if trails < 0 or trails == 1:
+            raise PipelineError(f"trails must be 0, or 2 or more frames, but is {trails}")
         self.style = style if isinstance(style, DrawStyle) else DrawStyle(**(style or {}))
         self.scope = Scope.STREAM if trails else Scope.STATELESS
         self._length = trails

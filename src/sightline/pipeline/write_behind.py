@@ -68,13 +68,14 @@ class WriteBehind:
             self._accepted += 1
             return
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
         self._end_thread()
         if kind is not None and self._accepted == 0:
             for _, sink in self._sinks:
                 sink.discard()
             return
-        errors = [error for error in map(self._close, self._sinks) if error is not None]
+        failures = map(self._close, self._sinks)
+        errors = [error for error in failures if error is not None]
         if kind is None and self._error is not None:
             raise self._error
         if kind is None and errors:

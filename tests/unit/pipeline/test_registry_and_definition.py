@@ -70,7 +70,7 @@ def test_a_stage_of_the_users_own_module_is_found(tmp_path, monkeypatch):
         ({"stages": ["drow"]}, "there is no stage 'drow'; known: detect, draw, track"),
         ({"stages": [{"draw": 3}]}, "parameters are a mapping, not 3"),
         ({"stages": [{"draw": {"trials": 3}}]}, "unexpected keyword argument 'trials'"),
-        ({"stages": [{"draw": {"trails": -3}}]}, "trails must be 0 or more"),
+        ({"stages": [{"draw": {"trails": -3}}]}, "trails must be 0, or 2"),
         ({"stages": [{"draw": None, "track": None}]}, "a stage is a name, or one name"),
         ({"stages": [{"track": {"tracker": {"sort": {"max_age": -1}}}}]}, "max_age"),
         ({"stages": [{"track": {"tracker": "fort"}}]}, "there is no tracker 'fort'; known: sort"),

@@ -1,0 +1,67 @@
+"""Showing how far a download is."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["DownloadBar"]
+
+
+class DownloadBar:
+    """A progress bar that appears when bytes arrive: call it with how many of how many.
+
+    It appears on a terminal only; elsewhere, and when quiet, it does nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._shown = sys.stderr.isatty() and not quiet
+        self._bar: Any = None
+
+    def __call__(self, arrived: int, total: int) -> None:
+        """Show the bytes that have arrived; the bar goes away with the last one."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            self._start(total)
+        self._bar.update(self._bar.task_ids[0], completed=arrived)
+        if arrived >= total:
+            self.close()
+
+    def _start(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("downloading the model"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.add_task("", total=total)
+        self._bar.start()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
