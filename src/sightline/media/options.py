@@ -1,0 +1,61 @@
+"""How a source is opened: the settings that a user may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+__all__ = ["SourceOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """Settings for `open_source`; each concerns the kinds of source that it names.
+
+    Attributes:
+        frame_rate: Image folders: images per second, for the timestamps.
+        start_s: Recorded videos and image folders: leave out what is shown earlier than this many
+            seconds after the first frame. A live source cannot be opened with it.
+        end_s: Likewise: leave out what is shown this many seconds after the first frame, or later.
+            None: read to the end.
+        timeout_s: Network streams: longest wait for an answer, for more data, and for the first
+            picture.
+        verify_tls: `https` and `rtsps`: refuse a server whose certificate the system does not
+            trust. Cameras often have certificates that nobody signed.
+        rtsp_transport: RTSP streams: "tcp" passes firewalls and loses nothing; "udp" is for
+            networks that are known to be good.
+        camera_size: Cameras: width and height to ask for; None: what the driver prefers.
+        camera_rate: Cameras: frames per second to ask for; None: what the driver prefers.
+        max_pixels: Videos: refuse pictures of more pixels than this before memory is taken for
+            them, because a damaged or hostile header can ask for any size.
+    """
+
+    frame_rate: Fraction = Fraction(25)
+    start_s: float = 0.0
+    end_s: float | None = None
+    timeout_s: float = 10.0
+    verify_tls: bool = True
+    rtsp_transport: Literal["tcp", "udp"] = "tcp"
+    camera_size: tuple[int, int] | None = None
+    camera_rate: int | None = None
+    max_pixels: int = 16384 * 16384
+
+    def __post_init__(self) -> None:
+        for name in ("frame_rate", "timeout_s", "max_pixels", "camera_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, but is {value}")
+        if not self.start_s >= 0:
+            raise ValueError(f"start_s must be 0 or more, but is {self.start_s}")
+        if self.end_s is not None and not self.end_s > self.start_s:
+            raise ValueError(f"end_s must be after start_s={self.start_s}, but is {self.end_s}")
+        if self.rtsp_transport not in ("tcp", "udp"):
+            raise ValueError(f"rtsp_transport must be 'tcp' or 'udp', not {self.rtsp_transport!r}")
+        if self.camera_size is not None and not min(self.camera_size) > 0:
+            raise ValueError(f"camera_size must be positive, but is {self.camera_size}")
+
+    @property
+    def has_range(self) -> bool:
+        """Whether a part of the source is left out."""
+        return self.start_s > 0 or self.end_s is not None
