@@ -46,6 +46,7 @@ _TRAIL_FRAMES = 30
     default=Path("demo-output"),
     show_default=True,
     metavar="DIR",
+    help="Everything is written here.",
 )
 @click.pass_context
 def command(

@@ -83,6 +83,7 @@ def _name_and_value(text: str) -> tuple[str, Any]:
     type=click.Choice([*names(Kind.TRACKER), "none"]),
     default="sort",
     show_default=True,
+    help="How objects are followed from frame to frame; none: they are not.",
 )
 @click.option(
     "--tracker-option",

@@ -13,6 +13,7 @@ from sightline.errors import PipelineError
 from sightline.pipeline.stage import Stage
 from sightline.scope import Scope
 from sightline.settings import Settings
+from sightline.track.sort import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,8 +87,6 @@ class Track(Stage):
     scope = Scope.STREAM
 
     def __init__(self, tracker: Tracker | None = None) -> None:
-        from sightline.track.sort import Sort
-
         self.tracker: Tracker = tracker if tracker is not None else Sort()
 
     def open(self) -> None:
