@@ -102,7 +102,7 @@ class Detections:
     def with_tracks(self, xyxy: NDArray[np.float32], track_id: NDArray[np.int64]) -> Detections:
         """Copy with the boxes and identities of a tracker, which are taken over unchecked.
 
-        A quarter of the time of `replace()`, which is a tenth of a tracker's whole time per frame.
+        A third of the time of `replace()`, which is a tenth of a tracker's whole time per frame.
 
         Args:
             xyxy: float32 (N, 4), as in the attributes; becomes read-only.

@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import pty
+import re
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -83,6 +87,24 @@ def test_without_a_terminal_progress_is_plain_lines_and_one_summary_line(tracked
     (line,) = done.stdout.splitlines()
     assert line.startswith("street: 120 frames in ")
     assert str(folder) in line
+
+
+def test_on_a_terminal_progress_is_a_bar_with_rate_and_remaining_time(street, tmp_path):
+    shown = []
+
+    def read(terminal):
+        shown.append(os.read(terminal, 4096))
+        return b""
+
+    video, output = str(street / "street.mp4"), str(tmp_path)
+    command = ["-m", "sightline", "track", video, "-d", "motion", "-f", "video", "-o", output]
+    status = pty.spawn([sys.executable, *command], read)
+    text = b"".join(shown).decode()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert re.search(r"\d+/120", text)
+    assert re.search(r"[\d.]+ frames/s", text)
+    assert re.search(r"\d:\d\d:\d\d", text)
+    assert "street: 120 frames in" in text
 
 
 def test_quiet_says_nothing_and_json_says_the_summary(sightline, street, tmp_path):

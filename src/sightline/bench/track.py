@@ -109,11 +109,11 @@ class TrackBenchmark:
             MissingExtraError: `trackers` is not installed.
             FormatError: The folder holds no sequence, or one that cannot be read.
         """
-        sides = _sides()
         data = {} if self.sequences is None else _read_sequences(self.sequences)
         names = list(data)
         for count in self.counts:
             data[f"{count} objects"] = _crowd(count)
+        sides = _sides()
         with _one_core():
             results = [self._measure(name, frames, sides) for name, frames in data.items()]
         together = [_together(results[: len(names)])] if len(names) > 1 else []

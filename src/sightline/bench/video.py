@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 from sightline.bench.interleave import interleave
 from sightline.bench.plain_loop import PlainLoop
 from sightline.media.opening import open_source
-from sightline.pipeline.inline import RunOptions
+from sightline.pipeline.outputs import ALL_FORMATS, make_sinks
 from sightline.pipeline.pipeline import Pipeline
-from sightline.pipeline.registry import Kind, create
 from sightline.pipeline.stages import Detect, Track
 
 if TYPE_CHECKING:
@@ -39,14 +38,7 @@ LOOP_1 = "loop, 1 inference thread"
 SIGHTLINE_1 = "sightline, 1 inference thread"
 INFERENCE_1 = "inference alone, 1 thread"
 
-_SINKS = {
-    "tracks": "tracks.json",
-    "jsonl": "detections.jsonl",
-    "csv": "tracks.csv",
-    "mot": "mot.txt",
-    "coco": "coco.json",
-    "parquet": "tracks.parquet",
-}
+_FORMATS = tuple(name for name in ALL_FORMATS if name != "video")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +89,8 @@ class VideoBenchmark:
 
     def _track(self, pipeline: Pipeline) -> int:
         with tempfile.TemporaryDirectory() as folder:
-            sinks = [
-                create(Kind.SINK, name, {"path": Path(folder) / file_name})
-                for name, file_name in _SINKS.items()
-            ]
-            return pipeline.run(self.video, sinks, options=RunOptions()).frames
+            sinks = make_sinks(_FORMATS, Path(folder), tracked=True)
+            return pipeline.run(self.video, sinks).frames
 
 
 def _rate(work: Callable[[], int]) -> Callable[[], float]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.cli.exits import Exit, status_of
-from sightline.cli.outputs import make_sinks, write_json
+from sightline.cli.outputs import write_json
 from sightline.cli.watch import watched_run
 from sightline.errors import SightlineError
 from sightline.media.opening import open_source
+from sightline.pipeline.outputs import make_sinks
 from sightline.pipeline.versions import versions
 from sightline.sinks.tally import Tally
 

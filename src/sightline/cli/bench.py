@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.bench.record import describe_machine
+from sightline.bench.track import TrackBenchmark, report, table
 from sightline.bench.video import (
     INFERENCE_1,
     LOOP,
@@ -49,6 +50,33 @@ def video(*, video_file: Path, model: Path, rounds: int, as_json: bool) -> None:
     _show(comparison, pairs, unit="frames/s", as_json=as_json)
 
 
+@command.command()
+@click.argument(
+    "sequences", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@_ROUNDS
+@_JSON
+def track(*, sequences: Path | None, rounds: int, as_json: bool) -> None:
+    """Compare tracking alone with roboflow's trackers, on one core.
+
+    SEQUENCES is a folder of MOT Challenge sequences, each a folder with a det.txt; besides these,
+    crowds of 10 to 500 objects are generated.
+    """
+    results = TrackBenchmark(sequences=sequences, rounds=rounds).run()
+    if as_json:
+        click.echo(json.dumps(report(results)))
+        return
+    _show_machine(describe_machine(), rounds)
+    click.echo(table(results))
+
+
+def _show_machine(machine: dict[str, Any], rounds: int) -> None:
+    click.echo(
+        f"{machine['processor']}, {machine['cores']} cores; commit {machine['commit']}; "
+        f"median (lowest–highest) of {rounds} rounds"
+    )
+
+
 def _show(
     comparison: Comparison, pairs: list[tuple[str, str]], *, unit: str, as_json: bool
 ) -> None:
@@ -58,10 +86,7 @@ def _show(
         report: dict[str, Any] = {"machine": machine, "unit": unit, "rounds": comparison.rounds}
         click.echo(json.dumps(report))
         return
-    click.echo(
-        f"{machine['processor']}, {machine['cores']} cores; commit {machine['commit']}; "
-        f"median (lowest–highest) of {len(next(iter(comparison.rounds.values())))} rounds"
-    )
+    _show_machine(machine, len(comparison.rounds[LOOP]))
     for side in comparison.rounds:
         click.echo(f"{side:<32} {comparison.figure(side)} {unit}")
     for side, baseline in pairs:

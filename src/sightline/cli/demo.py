@@ -12,13 +12,13 @@ import click
 from sightline.cli.batch import Batch, Outputs
 from sightline.cli.download import DownloadBar
 from sightline.cli.exits import Exit
-from sightline.cli.outputs import ALL_FORMATS
 from sightline.cli.progress import choose_display
 from sightline.cli.scores import show_scores
 from sightline.errors import MissingExtraError, OutputError
 from sightline.evaluate.tracking import evaluate_tracking
 from sightline.formats.mot import format_mot_row
 from sightline.media.scene import Scene, SceneSettings, SceneSource
+from sightline.pipeline.outputs import ALL_FORMATS
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.stages import Detect, Draw, Track
 from sightline.sinks.video import VideoFile

@@ -1,4 +1,4 @@
-"""Output formats of the command line, and the folder that the outputs of a video go to."""
+"""What the command line reads and writes besides the results themselves."""
 
 from __future__ import annotations
 
@@ -8,29 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.errors import OutputError
-from sightline.pipeline.registry import Kind, create
+from sightline.pipeline.outputs import ALL_FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from sightline.sinks.sink import Sink
-
-__all__ = ["ALL_FORMATS", "DEFAULT_FORMATS", "make_sinks", "split_formats", "write_json"]
-
-_FILE_NAMES = {
-    "tracks": "tracks.json",
-    "jsonl": "detections.jsonl",
-    "csv": "tracks.csv",
-    "mot": "mot.txt",
-    "coco": "coco.json",
-    "parquet": "tracks.parquet",
-    "video": "annotated.mp4",
-}
-_TABLES_OF_TRACKS = ("csv", "mot", "parquet")
-ALL_FORMATS = tuple(_FILE_NAMES)
-DEFAULT_FORMATS = tuple(name for name in ALL_FORMATS if name != "parquet")
-"""All but `parquet`, which needs an extra."""
+__all__ = ["split_formats", "write_json"]
 
 
 def split_formats(text: str) -> tuple[str, ...]:
@@ -40,20 +23,6 @@ def split_formats(text: str) -> tuple[str, ...]:
         if name not in ALL_FORMATS:
             raise click.BadParameter(f"{name!r} is none of {', '.join(ALL_FORMATS)}.")
     return names
-
-
-def make_sinks(formats: Iterable[str], folder: Path, *, tracked: bool) -> list[Sink]:
-    """Make a fresh sink for each format; its file lies in `folder`.
-
-    Without a tracker, tables of tracks hold all detections, with −1 as id.
-    """
-    sinks: list[Sink] = []
-    for name in dict.fromkeys(formats):
-        parameters: dict[str, Any] = {"path": folder / _FILE_NAMES[name]}
-        if name in _TABLES_OF_TRACKS and not tracked:
-            parameters["untracked"] = "write"
-        sinks.append(create(Kind.SINK, name, parameters))
-    return sinks
 
 
 def write_json(path: Path, content: Any) -> None:

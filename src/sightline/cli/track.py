@@ -10,10 +10,11 @@ import yaml
 
 from sightline.cli.batch import Batch, Outputs
 from sightline.cli.download import DownloadBar
-from sightline.cli.outputs import ALL_FORMATS, DEFAULT_FORMATS, split_formats
+from sightline.cli.outputs import split_formats
 from sightline.cli.progress import choose_display
 from sightline.detect.layouts.layout import Layout
 from sightline.detect.onnx_runtime import Provider
+from sightline.pipeline.outputs import ALL_FORMATS, DEFAULT_FORMATS
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.registry import Kind, create, names
 from sightline.pipeline.stages import Detect, Draw, Track

@@ -189,7 +189,7 @@ class _Download:
                     self._fetch_from(client, url)
                 except _AttemptError as failure:
                     failures.append(f"{url}: {failure}")
-                    _log.warning("model=%s url=%s failed=%s", self.entry.name, url, failure)
+                    _log.info("model=%s url=%s failed=%s", self.entry.name, url, failure)
                 else:
                     self.part.replace(self.path)
                     return

@@ -55,6 +55,8 @@ def open_source(
     if isinstance(spec, int):
         return _open_camera(spec, options)
     if isinstance(spec, str):
+        if not spec:
+            raise MediaError("cannot open an empty name; name a file, a folder, a camera or a URL")
         if spec.isdecimal():
             return _open_camera(int(spec), options)
         if match := _ADDRESS.match(spec):

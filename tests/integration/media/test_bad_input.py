@@ -35,6 +35,11 @@ def test_a_missing_file_is_refused(tmp_path):
     assert refusal(tmp_path / "no.mp4") == f"cannot open {tmp_path}/no.mp4: no such file"
 
 
+def test_an_empty_name_is_refused_instead_of_taken_for_this_folder():
+    with pytest.raises(MediaError, match="an empty name"):
+        open_source("")
+
+
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "empty.mp4").touch()
     message = refusal(str(tmp_path / "empty.mp4"))

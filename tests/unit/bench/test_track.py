@@ -11,9 +11,10 @@ from sightline.bench.track import (
     TRACKERS_ALIKE,
     TrackBenchmark,
     TrackResult,
+    _together,
     table,
 )
-from sightline.errors import MissingExtraError
+from sightline.errors import FormatError, MissingExtraError
 
 
 def result(name="street", frames=100, rates=(4000.0, 6000.0)):
@@ -49,6 +50,19 @@ def test_a_result_is_written_with_the_figure_of_every_round():
             TRACKERS_ALIKE: [800.0, 1200.0],
         },
     }
+
+
+def test_sequences_are_summed_up_by_all_frames_and_all_time_round_by_round():
+    both = _together([result(frames=100, rates=(100.0,)), result(frames=300, rates=(150.0,))])
+    assert both.name == "2 sequences"
+    assert both.frames == 400
+    assert both.comparison.rounds[SIGHTLINE] == [pytest.approx(400 / 3)]
+    assert both.comparison.ratio(SIGHTLINE, TRACKERS).median == pytest.approx(8)
+
+
+def test_a_folder_without_sequences_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="holds no sequence"):
+        TrackBenchmark(sequences=tmp_path).run()
 
 
 def test_without_the_baseline_it_says_how_to_install_it(monkeypatch):
