@@ -20,7 +20,7 @@ from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.report import RunReport
 from sightline.pipeline.stage import Stage
 from sightline.pipeline.stages import Detect, Draw, Track
-from sightline.pipeline.tracking import track
+from sightline.pipeline.track import track
 from sightline.scope import Scope
 from sightline.settings import Settings
 from sightline.sinks.coco import CocoFile
@@ -31,7 +31,7 @@ from sightline.sinks.parquet import ParquetFile
 from sightline.sinks.tracks import TracksFile
 from sightline.sinks.video import VideoFile
 from sightline.stream import Losses, StreamInfo
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 from sightline.version import __version__
 
 __all__ = [

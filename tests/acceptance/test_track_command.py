@@ -94,7 +94,7 @@ def test_on_a_terminal_progress_is_a_bar_with_rate_and_remaining_time(street, tm
 
     def read(terminal):
         shown.append(os.read(terminal, 4096))
-        return b""
+        return shown[-1]
 
     video, output = str(street / "street.mp4"), str(tmp_path)
     command = ["-m", "sightline", "track", video, "-d", "motion", "-f", "video", "-o", output]

@@ -9,8 +9,8 @@ import pytest
 
 from sightline.detections import UNTRACKED, Detections
 from sightline.testing.tracker import NearestTracker
-from sightline.track.sort import Sort
-from sightline.track.tracker import Tracker
+from sightline.tracking.sort import Sort
+from sightline.tracking.tracker import Tracker
 
 
 @pytest.fixture(params=[NearestTracker, Sort], ids=lambda make: make.__name__)

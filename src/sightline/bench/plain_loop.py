@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from sightline.detections import Detections
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,7 +26,7 @@ from sightline.bench.record import describe_machine
 from sightline.detections import Detections
 from sightline.errors import FormatError, MissingExtraError
 from sightline.formats.mot import read_mot
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -54,7 +54,7 @@ _BUILT_IN: dict[Kind, dict[str, str]] = {
         "video": "sightline.sinks.video:VideoFile",
     },
     Kind.TRACKER: {
-        "sort": "sightline.track.sort:Sort",
+        "sort": "sightline.tracking.sort:Sort",
     },
 }
 

@@ -13,7 +13,7 @@ from sightline.errors import PipelineError
 from sightline.pipeline.stage import Stage
 from sightline.scope import Scope
 from sightline.settings import Settings
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sightline.detect.detector import Detector
     from sightline.frame import Frame
-    from sightline.track.tracker import Tracker
+    from sightline.tracking.tracker import Tracker
 
 __all__ = ["Detect", "Draw", "Track"]
 

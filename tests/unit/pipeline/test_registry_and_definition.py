@@ -9,7 +9,7 @@ from sightline.pipeline.definition import load_definition, parse_definition
 from sightline.pipeline.registry import Kind, create, lookup, names
 from sightline.pipeline.stages import Detect, Draw, Track
 from sightline.sinks.mot import MotFile
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 
 
 def test_every_built_in_name_can_be_loaded():

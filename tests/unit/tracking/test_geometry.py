@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sightline.track.geometry import Estimates, Measurements
+from sightline.tracking.geometry import Estimates, Measurements
 
 coordinates = st.floats(-1e4, 1e4, width=32)
 some_boxes = hnp.arrays(np.float32, st.tuples(st.integers(0, 8), st.just(4)), elements=coordinates)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sightline.detections import UNTRACKED, Detections
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 
 HERE = [100.0, 100.0, 140.0, 220.0]
 THERE = [600.0, 100.0, 640.0, 220.0]

@@ -23,7 +23,7 @@ The paper does not print the noise. The constants are identified from what the a
 implementation returns for the 2D MOT 2015 sequences: least squares over log q, log q', log a and
 log c of a new track, per component, on the 4,570 rows of the 259 tracks whose every detection is
 without rival, gave each to within 3 % of a power of ten; with these powers every row is reproduced
-within 0.0002 px. `tests/integration/track/test_noise.py` shows that others fit worse.
+within 0.0002 px. `tests/integration/tracking/test_noise.py` shows that others fit worse.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sightline.track.overlap import Boxes
+from sightline.tracking.overlap import Boxes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

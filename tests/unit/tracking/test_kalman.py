@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.track.kalman import Filters
+from sightline.tracking.kalman import Filters
 
 TRANSITION = np.eye(7) + np.eye(7, k=4)
 OBSERVATION = np.eye(4, 7)

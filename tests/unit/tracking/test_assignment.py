@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from sightline.track.assignment import associate, heaviest_matching
-from sightline.track.geometry import Measurements
-from sightline.track.overlap import Pairs, overlap_matrix
+from sightline.tracking.assignment import associate, heaviest_matching
+from sightline.tracking.geometry import Measurements
+from sightline.tracking.overlap import Pairs, overlap_matrix
 
 
 def boxes_of(xyxy):

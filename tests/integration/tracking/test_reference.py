@@ -3,7 +3,7 @@
 import numpy as np
 
 from sightline.detections import UNTRACKED
-from sightline.track.sort import Sort
+from sightline.tracking.sort import Sort
 
 TOLERANCE_PX = 0.01
 

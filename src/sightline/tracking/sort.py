@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.detections import UNTRACKED
-from sightline.track.assignment import associate, load_solver
-from sightline.track.geometry import Estimates, Measurements
-from sightline.track.kalman import AREA, OWNER, VALUE, Filters
-from sightline.track.overlap import Boxes
+from sightline.tracking.assignment import associate, load_solver
+from sightline.tracking.geometry import Estimates, Measurements
+from sightline.tracking.kalman import AREA, OWNER, VALUE, Filters
+from sightline.tracking.overlap import Boxes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sightline.track.overlap import Boxes, Pairs, overlap_matrix, touching_pairs
+from sightline.tracking.overlap import Boxes, Pairs, overlap_matrix, touching_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

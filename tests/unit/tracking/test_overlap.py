@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.boxes import iou_matrix
-from sightline.track.geometry import Measurements
-from sightline.track.overlap import overlap_matrix, touching_pairs
+from sightline.tracking.geometry import Measurements
+from sightline.tracking.overlap import overlap_matrix, touching_pairs
 
 
 def boxes_of(xyxy):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sightline.detect.detector import Detector
     from sightline.media.source import Source
     from sightline.pipeline.inline import InlineRun
-    from sightline.track.tracker import Tracker
+    from sightline.tracking.tracker import Tracker
 
 __all__ = ["track"]
 

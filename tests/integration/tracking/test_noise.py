@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from sightline.track.geometry import Estimates, Measurements
-from sightline.track.kalman import Filters
-from sightline.track.sort import Sort
+from sightline.tracking.geometry import Estimates, Measurements
+from sightline.tracking.kalman import Filters
+from sightline.tracking.sort import Sort
 
 PROBATION = 3
 LENGTH = 40
