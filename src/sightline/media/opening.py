@@ -26,15 +26,13 @@ def open_source(
 ) -> Source:
     """Open a source of frames.
 
-    | `spec` | what it opens |
-    |---|---|
-    | path of a file | a video, or a single image |
-    | path of a folder | its images, in natural order |
-    | a number, also as text: `0` | a camera |
-    | `http://…`, `https://…` | a video file, an HLS playlist or a Motion JPEG stream |
-    | `rtsp://…`, `rtsps://…` | a live stream |
-    | `scene:street?seed=3&frames=300` | a generated scene with ground truth |
-    | a `Source` | itself |
+    - the path of a file: a video, or a single image
+    - the path of a folder: its images, in natural order
+    - a number, also as text, such as `0`: a camera
+    - `http://…`, `https://…`: a video file, an HLS playlist or a Motion JPEG stream
+    - `rtsp://…`, `rtsps://…`: a live stream
+    - `scene:street?seed=3&frames=300`: a generated scene with ground truth
+    - a `Source`: itself
 
     Args:
         spec: What to open.
