@@ -51,6 +51,7 @@ def commands(group, path=()):
 @pytest.mark.parametrize(("path", "command"), list(commands(app)))
 def test_every_command_and_option_has_a_help_text(path, command):
     assert command.help
+    assert command.name == path[-1]
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{' '.join(path)} {parameter.opts}"

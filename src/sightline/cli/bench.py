@@ -30,7 +30,7 @@ _ROUNDS = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
-@click.group()
+@click.group("bench")
 def command() -> None:
     """Measure: every published number again.
 

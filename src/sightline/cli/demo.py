@@ -32,7 +32,7 @@ _SCENE = "street"
 _TRAIL_FRAMES = 30
 
 
-@click.command()
+@click.command("demo")
 @click.argument("video", required=False)
 @click.option(
     "-d", "--detector", help="Detector. [demo for the generated scene, yolox-s for a VIDEO]"

@@ -35,7 +35,7 @@ class _Finding:
     fatal: bool = False
 
 
-@click.command()
+@click.command("doctor")
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Show what this machine can do. Exits 1 if something essential is missing."""

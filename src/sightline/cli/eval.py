@@ -14,7 +14,7 @@ from sightline.evaluate.tracking import evaluate_tracking
 __all__ = ["command"]
 
 
-@click.command()
+@click.command("eval")
 @click.argument("ground_truth", metavar="GT", type=click.Path(path_type=Path))
 @click.argument("results", metavar="RESULTS", type=click.Path(path_type=Path))
 @click.option(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group()
+@click.group("models")
 def command() -> None:
     """List, download and inspect models."""
 

@@ -20,7 +20,7 @@ from sightline.sinks.tally import Tally
 __all__ = ["command"]
 
 
-@click.command()
+@click.command("run")
 @click.argument("pipeline_file", metavar="PIPELINE.yaml", type=click.Path(path_type=Path))
 @click.option("-s", "--source", help="What to process, instead of what the file says.")
 @click.option(

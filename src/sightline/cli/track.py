@@ -38,7 +38,7 @@ def _name_and_value(text: str) -> tuple[str, Any]:
         return name.replace("-", "_"), value
 
 
-@click.command()
+@click.command("track")
 @click.argument("videos", metavar="VIDEO...", nargs=-1, required=True)
 @click.option(
     "-d",
