@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -227,6 +228,19 @@ def test_a_wrong_option_gives_status_2_and_names_it(
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_extra_is_named_and_nothing_is_written(street, tmp_path):
+    (tmp_path / "pyarrow.py").write_text("raise ImportError\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sightline", "track", str(street / "street.mp4"), "-d", "motion",
+         "-f", "mot,parquet", "-o", str(tmp_path / "out")],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "pip install 'sightline[parquet]'" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -89,14 +89,14 @@ class Batch:
         with closing(open_source(video)) as source:
             self.pipeline.open()
             folder = self.outputs.root / _free_name(source.info.name, taken)
-            existed = folder.exists()
+            created = [path for path in (folder, self.outputs.root) if not path.exists()]
             tally = Tally()
             try:
                 report = self._process(source, folder, tally)
             except SightlineError:
-                if not existed:
+                for path in created:
                     with suppress(OSError):  # not empty: outputs of finished frames stay
-                        folder.rmdir()
+                        path.rmdir()
                 raise
         summary = {
             "source": video,
