@@ -19,6 +19,12 @@ def _missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def missing():
+    """Call it with the name of what a test needs and does not find."""
+    return _missing
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real models, videos and sequences beside the project."""
     default = Path(__file__).parents[2] / "shared" / "data"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sightline.pipeline.pipeline import Pipeline
     from sightline.pipeline.report import RunReport
 
-__all__ = ["Batch", "Outputs", "report_status", "show_summary"]
+__all__ = ["Batch", "Outputs", "report_status", "show_summary", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +101,7 @@ class Batch:
         summary = {
             "source": video,
             "output": str(folder),
-            **report.as_dict(),
-            **tally.as_dict(),
-            "versions": versions(),
+            **summarise(report, tally),
             "options": self.options,
         }
         write_json(folder / "summary.json", summary)
@@ -127,6 +125,11 @@ def _free_name(stem: str, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name)
     return name
+
+
+def summarise(report: RunReport, tally: Tally) -> dict[str, Any]:
+    """State what a run did, what it found, and the versions that did it, as JSON values."""
+    return {**report.as_dict(), **tally.as_dict(), "versions": versions()}
 
 
 def report_status(report: RunReport) -> Exit:

@@ -69,14 +69,16 @@ def command(
         click.echo(f"Generating {frames} frames of a street scene with ground truth …", err=True)
         video = str(_generate(SceneSettings(seed=seed, frames=frames), output))
     detector = detector or ("demo" if generated else "yolox-s")
-    detect = Detect(detector, on_download=DownloadBar(quiet=False))
+    bar = DownloadBar(quiet=False)
+    detect = Detect(detector, on_download=bar)
     batch = Batch(
         pipeline=Pipeline([detect, Track(), Draw(trails=_TRAIL_FRAMES)]),
         outputs=Outputs(root=output, formats=ALL_FORMATS, tracked=True),
         display=choose_display(quiet=False),
         options={"detector": detector, "seed": seed if generated else None},
     )
-    status = batch.run([video], as_json=False, quiet=False)
+    with bar:
+        status = batch.run([video], as_json=False, quiet=False)
     if generated and status is Exit.OK:
         show_scores(evaluate_tracking(_truth_file(output), output / _SCENE / "mot.txt"))
     ctx.exit(status)

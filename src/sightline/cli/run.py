@@ -8,13 +8,12 @@ from pathlib import Path
 
 import click
 
-from sightline.cli.batch import report_status, show_summary
+from sightline.cli.batch import report_status, show_summary, summarise
 from sightline.cli.progress import choose_display
 from sightline.cli.watch import watched_run
 from sightline.errors import PipelineError
 from sightline.media.opening import open_source
 from sightline.pipeline.definition import load_definition
-from sightline.pipeline.versions import versions
 from sightline.sinks.tally import Tally
 
 __all__ = ["command"]
@@ -63,9 +62,7 @@ def command(
         )
     summary = {
         "source": where,
-        **report.as_dict(),
-        **tally.as_dict(),
-        "versions": versions(),
+        **summarise(report, tally),
         "options": {"pipeline_file": str(pipeline_file), "max_failures": max_failures},
     }
     show_summary(summary, as_json=as_json, quiet=quiet)

@@ -158,7 +158,3 @@ class Pipeline:
             if not was_open:
                 self.close()
         return report
-
-    def describe(self) -> list[dict[str, Any]]:
-        """State each stage's configuration as JSON values."""
-        return [stage.describe() for stage in self.stages]
