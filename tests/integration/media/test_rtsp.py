@@ -63,7 +63,9 @@ def test_a_stream_is_read_over_udp_which_may_lose_some(write_video, read_number)
         numbers = [read_number(frame.image) for frame in source.frames()]
         losses = source.losses
     assert set(numbers) <= set(range(30))
-    assert numbers == list(range(30)) or losses
+    # Only a gap shows: when the last packets of a datagram stream are lost, nobody can know.
+    assert numbers
+    assert numbers == list(range(len(numbers))) or losses
 
 
 def test_credentials_open_a_protected_stream_and_appear_nowhere(write_video):
