@@ -1,0 +1,84 @@
+"""The slots of a source: those that frames come in, and those for the images that stages make.
+
+Each kind keeps to slots of its own. They are used again in turn, so that what is touched of them
+stays small enough for the caches of the processor: a new image is often smaller than its frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sightline.transport.slot_pool import SlotPool
+
+if TYPE_CHECKING:
+    from sightline.frame import Image
+    from sightline.transport.messages import SlotRef
+
+__all__ = ["FrameSlots"]
+
+
+class FrameSlots:
+    """Slots for a number of frames under way. Used by one thread.
+
+    Args:
+        prefix: What the names of segments start with.
+        frames: How many frames may be under way.
+        outputs: Grant a second slot with every frame.
+    """
+
+    def __init__(self, prefix: str, *, frames: int, outputs: bool) -> None:
+        self._output_prefix = f"{prefix}out-"
+        self._inputs = SlotPool(f"{prefix}in-", slots=frames)
+        self._outputs = SlotPool(self._output_prefix, slots=frames) if outputs else None
+
+    @property
+    def free(self) -> int:
+        """How many frames can be taken now."""
+        inputs = self._inputs.free
+        return inputs if self._outputs is None else min(inputs, self._outputs.free)
+
+    def fit(self, nbytes: int) -> None:
+        """Make sure that slots taken from now on hold `nbytes` bytes each.
+
+        Raises:
+            SharedMemoryError: There is not enough shared memory.
+        """
+        self._inputs.fit(nbytes)
+        if self._outputs is not None:
+            self._outputs.fit(nbytes)
+
+    def acquire(self) -> tuple[SlotRef, SlotRef | None] | None:
+        """Take a slot for a frame, and one for what is made of it; None if there is none."""
+        if self.free < 1 or (slot := self._inputs.acquire()) is None:
+            return None
+        return slot, None if self._outputs is None else self._outputs.acquire()
+
+    def array(self, slot: SlotRef, shape: tuple[int, ...]) -> Image:
+        """Show the slot of a frame as a writable uint8 array of this shape."""
+        return self._inputs.array(slot, shape)
+
+    def release(self, slot: SlotRef) -> None:
+        """Take a slot back.
+
+        Raises:
+            ValueError: It is not out.
+        """
+        self._pool_of(slot).release(slot)
+
+    def forgo(self, slot: SlotRef) -> None:
+        """Take a slot out of use for good, because somebody holds on to what is in it.
+
+        Raises:
+            ValueError: It is not out.
+        """
+        self._pool_of(slot).forgo(slot)
+
+    def close(self) -> None:
+        """Remove all memory; mappings of it live on."""
+        self._inputs.close()
+        if self._outputs is not None:
+            self._outputs.close()
+
+    def _pool_of(self, slot: SlotRef) -> SlotPool:
+        is_output = slot.segment.startswith(self._output_prefix)
+        return self._outputs if is_output and self._outputs is not None else self._inputs
