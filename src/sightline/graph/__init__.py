@@ -1,0 +1,1 @@
+"""The real-time graph: a pipeline over many processes and machines."""

@@ -1,0 +1,38 @@
+"""What a hub is told: how a graph on this machine runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline.graph.stream_lives import StreamPlan
+
+__all__ = ["HubOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubOptions:
+    """How a graph runs.
+
+    Attributes:
+        plan: What is done with every stream.
+        handlers: How many handler processes to keep.
+        outputs: Stages may make new images, for which slots are granted.
+        frames: How many frames of a stream may be under way.
+        window_bytes: Bound on the shared memory for these; None: none.
+        max_failures: How many frames of a stream may fail before the graph does; None: any.
+        max_attempts: How many handlers may die of one frame before it is given up.
+        deadline_s: A handler that takes longer for one piece of work is killed.
+        stay: Go on when all streams are over, until stopped.
+    """
+
+    plan: StreamPlan
+    handlers: int
+    outputs: bool
+    frames: int
+    window_bytes: int | None = None
+    max_failures: int | None = None
+    max_attempts: int = 3
+    deadline_s: float = 30.0
+    stay: bool = False

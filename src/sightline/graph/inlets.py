@@ -1,0 +1,278 @@
+"""Where streams come in: their feeder processes, and what happens when a source ends or dies.
+
+It knows when a source is opened, and when it is opened anew; not what becomes of its frames.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sightline.errors import GraphError, MediaError, PipelineError
+from sightline.graph.feeder import FeederOptions, run_feeder
+from sightline.graph.modes import Mode
+from sightline.graph.streams import StreamState
+from sightline.graph.telling import error_of
+from sightline.transport.frames import info_of, unpack_losses
+from sightline.transport.segment import unlink_segments
+
+if TYPE_CHECKING:
+    from sightline.pipeline.stream_spec import StreamSpec
+    from sightline.stream import Losses
+    from sightline.transport.messages import Announce, Ended
+    from sightline.transport.processes import Children
+
+__all__ = ["InletOptions", "Inlets", "add_losses"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InletOptions:
+    """What every feeder is told.
+
+    Attributes:
+        address: Where the hub listens.
+        segment_prefix: What the names of shared-memory segments start with.
+        frames: How many frames of a stream may be under way.
+        window_bytes: Bound on the memory for these.
+        outputs: Grant slots for the images that stages make.
+    """
+
+    address: str
+    segment_prefix: str
+    frames: int
+    window_bytes: int | None
+    outputs: bool
+
+
+class Inlets:
+    """The streams of a graph and their feeders. Used by one thread.
+
+    Attributes:
+        streams: All that were ever opened and not forgotten, by name.
+    """
+
+    def __init__(self, children: Children, options: InletOptions) -> None:
+        self.streams: dict[str, StreamState] = {}
+        self._children = children
+        self._options = options
+        self._by_feeder: dict[bytes, StreamState] = {}
+        self._slots_out: Counter[bytes] = Counter()
+        self._retired: set[bytes] = set()
+        self._started = 0
+
+    def find(self, feeder: bytes) -> StreamState | None:
+        """Find the stream that a feeder reads now; None: it was replaced, or is none of ours."""
+        return self._by_feeder.get(feeder)
+
+    def lent(self, feeder: bytes, slots: int) -> None:
+        """Note that slots of a feeder are in use."""
+        self._slots_out[feeder] += slots
+
+    def gave_back(self, feeder: bytes, slots: int) -> None:
+        """Note that slots of a feeder are in use no more."""
+        self._slots_out[feeder] -= slots
+
+    def take_retired(self) -> list[bytes]:
+        """Name the feeders that are not needed any more; the memory of dead ones is removed."""
+        done = [feeder for feeder in self._retired if not self._slots_out[feeder]]
+        for feeder in done:
+            self._retired.remove(feeder)
+            del self._slots_out[feeder]
+            unlink_segments(self._segments(feeder))
+        return done
+
+    def open(self, spec: StreamSpec) -> StreamState:
+        """Start to read a source.
+
+        Raises:
+            GraphError: There is a stream of that name.
+            PipelineError: The source cannot be sent to another process.
+        """
+        name = spec.name or f"source {len(self.streams) + 1}"
+        _check_travels(spec, name)
+        if name in self.streams and not self.streams[name].is_over:
+            raise GraphError(f"there is a stream {name!r} already; choose another name")
+        state = StreamState(spec=spec, name=name, feeder=b"", window=self._options.frames)
+        self.streams[name] = state
+        self._start(state)
+        return state
+
+    def replace(self, state: StreamState, spec: StreamSpec) -> None:
+        """Read another source for a stream from now on, in a new epoch.
+
+        Raises:
+            PipelineError: The source cannot be sent to another process.
+        """
+        _check_travels(spec, state.name)
+        state.turn_to(spec)
+        self._start(state)
+
+    def that_can_begin(self, *, is_late: bool) -> list[StreamState] | None:
+        """Name the streams to begin with; None as long as sources are waited for.
+
+        Args:
+            is_late: Wait no longer for a source, unless there is no other.
+
+        Raises:
+            SightlineError: A source cannot be opened.
+        """
+        streams = self.streams.values()
+        for state in streams:
+            if state.info is None and state.end is not None and state.error is not None:
+                raise state.error
+        there = [state for state in streams if state.info is not None and not state.is_cut]
+        is_time = all(state.was_tried for state in streams) or (is_late and there)
+        return there if is_time else None
+
+    def announced(self, feeder: bytes, message: Announce) -> StreamState | None:
+        """Take in what a source says of its stream; None if nobody asked.
+
+        Raises:
+            ProtocolError: It makes no sense.
+        """
+        state = self._by_feeder.get(feeder)
+        if state is None:
+            return None
+        state.error = None
+        state.window = message.window
+        info = info_of(message.stream)
+        is_new = state.info is None
+        if is_new:
+            self._rename(state, info.name)
+        state.info = replace(info, name=state.name)
+        if is_new:
+            state.policy = state.choose_policy()
+        return state
+
+    def ended(self, feeder: bytes, message: Ended, now_s: float) -> StreamState | None:
+        """Note the end of a source; it may be opened anew later."""
+        state = self._by_feeder.get(feeder)
+        if state is None:
+            return None
+        error = error_of(message.error) if message.error is not None else None
+        if state.report is not None:
+            add_losses(state.report.run.losses, unpack_losses(message.losses))
+            state.report.run.steps.add("read", message.read_s)
+        state.error = error
+        if state.wants_restart(failed=error is not None):
+            _log.warning("source ended stream=%s error=%s", state.name, error)
+            self._reopen_later(state, now_s)
+        else:
+            state.end = message.count
+        return state
+
+    def died(self, feeder: bytes, status: int, now_s: float) -> StreamState | None:
+        """Note that the process of a source died before the stream was over."""
+        state = self._by_feeder.pop(feeder, None)
+        if state is None:
+            return None
+        self._retired.add(feeder)
+        is_through = state.end is not None and state.admitted >= state.end
+        if is_through or state.reopen_at_s is not None:
+            return state
+        state.end = None
+        _log.warning("source process died stream=%s status=%s", state.name, status)
+        if state.died_too_often() or state.is_cut:
+            state.end = state.admitted
+            state.error = MediaError(
+                f"the process that reads {state.name!r} died again and again after frame "
+                f"{state.admitted - 1} (exit status {status})"
+            )
+        else:
+            self._reopen_later(state, now_s)
+        return state
+
+    def reopen_due(self, now_s: float) -> list[StreamState]:
+        """Open the sources anew whose time has come; return those that begin a new epoch."""
+        anew = []
+        for state in self.streams.values():
+            if state.reopen_at_s is None or state.reopen_at_s > now_s:
+                continue
+            state.reopen_at_s = None
+            if state.report is not None:
+                state.report.restarts += 1
+            if state.is_live or state.spec.restart == "always":
+                state.begin_epoch()
+                anew.append(state)
+            self._start(state)
+        return anew
+
+    def silence(self, state: StreamState) -> None:
+        """Take nothing more of a stream, but leave its slots alone until it is discharged."""
+        self._by_feeder.pop(state.feeder, None)
+        state.reopen_at_s = None
+
+    def discharge(self, state: StreamState) -> None:
+        """Retire the feeder of a stream: it may go when its slots are back."""
+        self._by_feeder.pop(state.feeder, None)
+        self._retired.add(state.feeder)
+
+    def _start(self, state: StreamState) -> None:
+        self._started += 1
+        spec, options = state.spec, self._options
+        if self._by_feeder.get(state.feeder) is state:
+            self.discharge(state)  # it ended, but the frames that it read are under way
+        state.feeder = f"feeder-{self._started}".encode()
+        self._by_feeder[state.feeder] = state
+        mode = None if spec.mode is None else Mode(spec.mode)
+        self._children.start(
+            state.feeder,
+            run_feeder,
+            FeederOptions(
+                address=options.address,
+                identity=state.feeder,
+                source=spec.source,
+                stream="" if state.info is None and not spec.name else state.name,
+                epoch=state.epoch,
+                first_seq=state.admitted,
+                skip=state.admitted - state.begun,
+                starts_s=state.starts_s,
+                mode=mode,
+                rate=spec.rate,
+                segments=self._segments(state.feeder),
+                frames=options.frames,
+                window_bytes=options.window_bytes,
+                outputs=options.outputs,
+            ),
+        )
+
+    def _segments(self, feeder: bytes) -> str:
+        return f"{self._options.segment_prefix}{feeder.decode()}-"
+
+    def _reopen_later(self, state: StreamState, now_s: float) -> None:
+        state.reopen_at_s = now_s + state.next_delay_s()
+
+    def _rename(self, state: StreamState, name: str) -> None:
+        """Give a stream the name of its source, with a number if that is taken."""
+        if state.spec.name or state.name == name:
+            return
+        del self.streams[state.name]
+        free, number = name, 1
+        while free in self.streams:
+            number += 1
+            free = f"{name}-{number}"
+        state.name = free
+        self.streams[free] = state
+
+
+def _check_travels(spec: StreamSpec, name: str) -> None:
+    try:
+        pickle.dumps(spec)
+    except Exception as error:
+        raise PipelineError(
+            f"source {name!r} cannot be sent to the process that reads it: {error}; define "
+            "its class in a module, and open in frames() what cannot be pickled"
+        ) from error
+
+
+def add_losses(total: Losses, more: Losses) -> None:
+    """Add what was lost further."""
+    total.corrupt_packets += more.corrupt_packets
+    total.corrupt_frames += more.corrupt_frames
+    total.truncated = total.truncated or more.truncated
+    total.messages.extend(text for text in more.messages if text not in total.messages)

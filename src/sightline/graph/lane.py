@@ -1,0 +1,308 @@
+"""A lane: the thread in which the frames of one stream pass stream stages and sinks, in order."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import SimpleQueue
+from traceback import clear_frames
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sightline.errors import GraphError, PipelineError
+from sightline.graph.loans import Loans
+from sightline.graph.plan import StepKind
+from sightline.graph.workbench import failure_of, place
+from sightline.pipeline.outcome import Outcome, StageRow
+from sightline.transport.frames import frame_of, pack_data, pack_objects, unpack_data
+from sightline.transport.slot_reader import SlotReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sightline.frame import Frame
+    from sightline.graph.plan import Step
+    from sightline.graph.record import FrameRecord
+    from sightline.pipeline.stage import Stage
+    from sightline.sinks.sink import Sink
+    from sightline.stream import StreamInfo
+
+__all__ = ["Lane", "LaneOptions"]
+
+_log = logging.getLogger(__name__)
+
+_UNTOLD_S = 0.001
+"""How long frames that are done may wait for others, for the hub to be woken once for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneOptions:
+    """How a lane works.
+
+    Attributes:
+        steps: The whole plan.
+        staleness_s: Frames older than this are dropped before the first ordered step; None: none.
+        on_done: Called in the lane's thread with a frame that it is finished with for now.
+        on_open: Called in the lane's thread when stages and sinks are open, or could not be.
+        on_end: Called in the lane's thread when it has closed its sinks, with what went wrong.
+        wake: Called in the lane's thread soon after each of these, once for several frames.
+    """
+
+    steps: Sequence[Step]
+    staleness_s: float | None
+    on_done: Callable[[FrameRecord], None]
+    on_open: Callable[[], None]
+    on_end: Callable[[Exception | None], None]
+    wake: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Change parameters of a stage."""
+
+    stage: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Nothing follows. `discard`: give up outputs that have no frame."""
+
+    discard: bool
+
+
+class _OrderedStep:
+    """The stages of one ordered step: copies, made anew for every epoch of the stream."""
+
+    def __init__(self, stages: Sequence[tuple[str, Stage]]) -> None:
+        self.row = StageRow([])
+        self.by_name: dict[str, Stage] = {}
+        self.epoch: int | None = None
+        self._originals = stages
+        self._opened = ExitStack()
+
+    def open(self) -> None:
+        """Open copies of the stages, in place of those before."""
+        self._opened.close()
+        stages = [(name, copy.deepcopy(stage)) for name, stage in self._originals]
+        with ExitStack() as stack:
+            for _, stage in stages:
+                stack.enter_context(stage)
+            self._opened = stack.pop_all()
+        self.row = StageRow(stages)
+        self.by_name = dict(stages)
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+class Lane:
+    """The ordered part of one stream.
+
+    Its stages and sinks are opened in its thread; what is put before that waits.
+
+    Args:
+        stream: The stream.
+        sinks: Where its frames go.
+        options: How it works.
+
+    Attributes:
+        is_open: Its stages and sinks are open, or could not be.
+        error: What went wrong with them; from then on frames are dropped.
+    """
+
+    def __init__(self, stream: StreamInfo, sinks: Sequence[Sink], options: LaneOptions) -> None:
+        self._options = options
+        self._sinks = [(f"sink:{type(sink).__name__}", sink) for sink in sinks]
+        self._stream = stream
+        self._reader = SlotReader()
+        self._loans = Loans(self._reader)
+        self._written = 0
+        self._last = len(options.steps) - 1
+        self._steps = {
+            number: _OrderedStep(step.stages)
+            for number, step in enumerate(options.steps)
+            if step.kind is StepKind.ORDERED
+        }
+        self._changes: list[_Change] = []
+        self._opened: list[Sink] = []
+        self._queue: SimpleQueue[FrameRecord | _Change | _End] = SimpleQueue()
+        self._is_cut = False
+        self.is_open = False
+        self.error: Exception | None = None
+        self._thread = threading.Thread(
+            target=self._run, name=f"sightline-lane-{stream.name}", daemon=True
+        )
+        self._thread.start()
+
+    def put(self, record: FrameRecord) -> None:
+        """Queue the next frame; `record.step` says which step it is due for."""
+        self._queue.put(record)
+
+    def change(self, stage: str, parameters: dict[str, Any]) -> None:
+        """Change parameters of a stage for the frames that follow."""
+        self._queue.put(_Change(stage, parameters))
+
+    def cut(self) -> None:
+        """Drop what is queued instead of processing it."""
+        self._is_cut = True
+
+    def end(self, *, discard: bool) -> None:
+        """Let the lane finish what is queued, close its sinks and end."""
+        self._queue.put(_End(discard))
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; return whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._open()
+        except Exception as error:  # noqa: BLE001 - thread boundary: handed over by `error`
+            self.error = error
+        self.is_open = True
+        self._options.on_open()
+        self._options.wake()
+        woken_s = 0.0
+        while not isinstance(item := self._queue.get(), _End):
+            if isinstance(item, _Change):
+                self._changes.append(item)
+                self._apply(item)
+            else:
+                self._guarded(item)
+                self._options.on_done(item)
+                now_s = time.monotonic()
+                if now_s - woken_s > _UNTOLD_S or self._queue.empty():
+                    self._options.wake()
+                    woken_s = now_s
+            item = None
+        self._close(discard=item.discard)
+        self._options.on_end(self.error)
+        self._options.wake()
+
+    def _open(self) -> None:
+        for step in self._steps.values():
+            step.open()
+        for _, sink in self._sinks:
+            if self._is_cut:
+                return
+            sink.open(self._stream)
+            self._opened.append(sink)
+
+    def _apply(self, change: _Change) -> None:
+        """Change a stage, if it is one of this lane; values that it refuses change nothing."""
+        for step in self._steps.values():
+            if (stage := step.by_name.get(change.stage)) is not None:
+                try:
+                    stage.change(**change.parameters)
+                except PipelineError as error:
+                    _log.warning("change refused stage=%s reason=%s", change.stage, error)
+
+    def _guarded(self, record: FrameRecord) -> None:
+        try:
+            self._process(record)
+        except Exception as error:  # noqa: BLE001 - thread boundary: handed over by `error`
+            clear_frames(error.__traceback__)  # they hold the image
+            self.error = self.error or error
+            record.failure = record.failure or failure_of(record.about.seq, "sinks", error)
+
+    def _process(self, record: FrameRecord) -> None:
+        now = time.monotonic_ns()
+        if self._is_cut:
+            record.dropped = ("lane", "stopped")
+            return
+        if not record.moments.ordered_ns:
+            record.moments.ordered_ns = now
+            limit = self._options.staleness_s
+            if limit is not None and now - record.about.captured_ns > limit * 1e9:
+                record.dropped = ("collector", "stale")
+                return
+        if self.error is not None:
+            record.dropped = ("sinks", "failed before")
+            return
+        outcome = self._step(record).row.process(self._frame(record))
+        record.times.extend(outcome.times)
+        frame = outcome.frame
+        if frame is None:
+            self._settle(record, outcome)
+        elif record.step == self._last:
+            for name, sink in self._sinks:
+                started = time.perf_counter()
+                sink.write(frame)
+                record.times.append((name, time.perf_counter() - started))
+            self._written += 1
+        else:
+            self._pack(record, frame)
+            return
+        record.moments.done_ns = time.monotonic_ns()
+        del frame, outcome
+        if record.borrowed is not None:
+            record.kept = self._loans.settle([record.borrowed]) or record.kept
+            record.borrowed = None
+
+    def _step(self, record: FrameRecord) -> _OrderedStep:
+        """Return the step that a frame is due for, with fresh stages if its epoch is new."""
+        step, epoch = self._steps[record.step], record.about.epoch
+        if step.epoch not in (None, epoch):
+            step.open()
+            for change in self._changes:
+                self._apply(change)
+        step.epoch = epoch
+        return step
+
+    def _frame(self, record: FrameRecord) -> Frame:
+        """Make the frame, or bring the one that an earlier ordered step left up to date."""
+        if record.frame is not None:
+            frame, record.frame = record.frame, None
+            return frame.replace(data=unpack_data(record.data)) if record.data else frame
+        pixels = record.pixels
+        if pixels is None:
+            raise GraphError("a frame without pixels came to its lane")
+        if pixels.slot is not None:
+            record.borrowed = self._loans.lend(pixels)
+            image = record.borrowed.image
+        else:
+            image = np.frombuffer(record.payload or b"", np.uint8).reshape(pixels.shape)
+        return frame_of(record.about, image, objects=record.objects, data=record.data)
+
+    def _settle(self, record: FrameRecord, outcome: Outcome) -> None:
+        record.failure, record.error = outcome.failure, outcome.error
+        if outcome.error is not None:
+            clear_frames(outcome.error.__traceback__)  # they hold the image
+        if outcome.dropped_by is not None:
+            record.dropped = (outcome.dropped_by, "")
+
+    def _pack(self, record: FrameRecord, frame: Frame) -> None:
+        """Make a frame ready for a step that handlers do."""
+        record.objects = pack_objects(frame.detections)
+        record.data = pack_data(frame.data) if frame.data else b""
+        if record.borrowed is None or frame.image is not record.borrowed.image:
+            record.pixels, record.payload = place(
+                frame.image,
+                self._reader,
+                given=None if record.pixels is None else record.pixels.slot,
+                output=record.output,
+            )
+        record.frame = frame
+
+    def _close(self, *, discard: bool) -> None:
+        """Close what was opened; `error` tells what went wrong first."""
+        with ExitStack() as closing:
+            closing.callback(self._reader.close)
+            for step in self._steps.values():
+                closing.callback(self._attempt, step.close)
+            nothing = self._written == 0 and (discard or self.error is not None)
+            for sink in reversed(self._opened):
+                closing.callback(self._attempt, sink.discard if nothing else sink.close)
+
+    def _attempt(self, close: Callable[[], None]) -> None:
+        try:
+            close()
+        except Exception as error:  # noqa: BLE001 - foreign code; handed over by `error`
+            self.error = self.error or error

@@ -1,0 +1,191 @@
+"""The lives of streams in a hub: announced, begun with a lane, ended, closed; or cut short.
+
+It knows lanes and reports; where frames come from is in `inlets`, where they go in `traffic`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sightline.errors import GraphError
+from sightline.graph.lane import Lane, LaneOptions
+from sightline.graph.modes import Mode
+from sightline.graph.report import StreamReport
+from sightline.pipeline.report import RunReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sightline.graph.inlets import Inlets
+    from sightline.graph.plan import Step
+    from sightline.graph.record import FrameRecord
+    from sightline.graph.report import GraphReport
+    from sightline.graph.streams import StreamState
+    from sightline.graph.traffic import Traffic
+    from sightline.pipeline.stream_spec import StreamSpec
+    from sightline.sinks.sink import Sink
+    from sightline.stream import StreamInfo
+    from sightline.transport.wakeup import Wakeup
+
+__all__ = ["StreamLives", "StreamPlan"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPlan:
+    """What is done with every stream.
+
+    Attributes:
+        steps: The plan of the pipeline.
+        descriptions: What each stage says of itself, for reports.
+        make_sinks: Makes the sinks of a stream.
+    """
+
+    steps: Sequence[Step]
+    descriptions: list[dict[str, Any]]
+    make_sinks: Callable[[StreamInfo], Sequence[Sink]]
+
+
+class StreamLives:
+    """Begins and ends streams. Used by one thread; lanes hand their news over to `attend()`.
+
+    Attributes:
+        has_begun: Frames are processed; before, what cannot be opened ends the graph.
+    """
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        report: GraphReport,
+        *,
+        inlets: Inlets,
+        traffic: Traffic,
+        wakeup: Wakeup,
+    ) -> None:
+        self.has_begun = False
+        self._options = plan
+        self._report = report
+        self._inlets = inlets
+        self._traffic = traffic
+        self._wakeup = wakeup
+        self._came_back: deque[FrameRecord] = deque()
+        self._opened: deque[StreamState] = deque()
+        self._closed: deque[tuple[StreamState, Exception | None]] = deque()
+
+    def attend(self) -> None:
+        """See to what lanes have done since the last time."""
+        came_back = self._came_back
+        while came_back:
+            self._traffic.came_back(came_back.popleft())
+        while self._opened:
+            self._lane_opened(self._opened.popleft())
+        while self._closed:
+            self._lane_closed(*self._closed.popleft())
+
+    def announced(self, state: StreamState) -> None:
+        """Begin the account of a stream whose source is open; does nothing if it has begun."""
+        if state.report is not None:
+            return
+        assert state.info is not None  # that is what was announced
+        state.report = StreamReport(
+            run=RunReport(stream=state.info, stages=self._options.descriptions),
+            policy=state.policy,
+        )
+        self._report.streams[state.name] = state.report
+        self._traffic.add_stream(state)
+        if self.has_begun:
+            self.open_lane(state)
+
+    def open_lane(self, state: StreamState) -> None:
+        """Open the sinks of a stream and the thread that feeds them."""
+        assert state.info is not None
+        stale = state.policy.staleness_s if state.policy.mode is Mode.AUTO else None
+
+        options = LaneOptions(
+            steps=self._options.steps,
+            staleness_s=stale,
+            on_done=self._came_back.append,
+            on_open=lambda: self._opened.append(state),
+            on_end=lambda error: self._closed.append((state, error)),
+            wake=self._wakeup.set,
+        )
+        try:
+            sinks = self._options.make_sinks(state.info)
+        except Exception as error:
+            if not self.has_begun:
+                raise
+            _log.warning("no sinks for stream=%s reason=%s", state.name, error)
+            state.error = error
+            self.cut(state, "sinks failed")
+            return
+        state.lane = Lane(state.info, sinks, options)
+
+    def _lane_opened(self, state: StreamState) -> None:
+        """Give up a stream that was added and whose sinks cannot be opened."""
+        failed = state.lane is not None and state.lane.error is not None
+        if failed and self.has_begun and state.end is None:
+            self.cut(state, "sinks failed")
+
+    def check_end(self, state: StreamState) -> None:
+        """Close the lane of a stream whose every frame has its outcome."""
+        if state.end is None or state.is_over or state.is_closing or state.settled < state.end:
+            return
+        if not self.has_begun:
+            return
+        state.is_closing = True
+        if state.lane is None:
+            self._lane_closed(state, None)
+        else:
+            state.lane.end(discard=state.error is not None)
+
+    def _lane_closed(self, state: StreamState, error: Exception | None) -> None:
+        state.is_over = True
+        state.error = state.error or error
+        if state.report is not None:
+            state.report.error = state.error
+            state.report.ended = not state.is_cut
+        elif state.error is not None:
+            self._report.unopened[state.name] = state.error
+        self._traffic.remove_stream(state)
+        self._inlets.discharge(state)
+
+    def remove(self, name: str) -> None:
+        """Let a stream end: what was admitted is finished.
+
+        Raises:
+            GraphError: There is no such stream.
+        """
+        state = self._inlets.streams.get(name)
+        if state is None or state.is_over:
+            raise GraphError(f"there is no stream {name!r}")
+        self.cut(state, "removed")
+
+    def replace(self, name: str, spec: StreamSpec) -> None:
+        """Take the frames of a stream from another source from now on.
+
+        Raises:
+            GraphError: There is no such stream, or it is at its end.
+        """
+        state = self._inlets.streams.get(name)
+        if state is None or state.is_over:
+            raise GraphError(f"there is no stream {name!r}")
+        if state.is_cut or state.is_closing:
+            raise GraphError(f"stream {name!r} is at its end; add another one")
+        self._inlets.replace(state, spec)
+        if state.report is not None:
+            state.report.replacements += 1
+            self._traffic.new_epoch(state)
+
+    def cut(self, state: StreamState, reason: str) -> None:
+        """Take nothing more from a source; finish what handlers have begun."""
+        if state.end is None:
+            state.is_cut = True
+            state.end = state.admitted
+        self._inlets.silence(state)
+        if state.report is not None:
+            self._traffic.drop_waiting(state, reason)
+        self.check_end(state)

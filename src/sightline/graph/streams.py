@@ -1,0 +1,143 @@
+"""What a hub knows of one stream: where it comes from, how far it is, when it is opened anew."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sightline.graph.modes import Mode, StreamPolicy
+
+if TYPE_CHECKING:
+    from sightline.graph.lane import Lane
+    from sightline.graph.report import StreamReport
+    from sightline.pipeline.stream_spec import StreamSpec
+    from sightline.stream import StreamInfo
+    from sightline.transport.messages import FrameId
+
+__all__ = ["StreamState"]
+
+_LIVE_SCHEMES = ("rtsp://", "rtsps://")
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 30.0
+_MOST_DEATHS = 3
+"""How often the process of a recorded source may die at one and the same frame."""
+
+
+@dataclass(slots=True, eq=False)
+class StreamState:
+    """One stream.
+
+    Attributes:
+        spec: As it was asked for.
+        name: Its name; until it is announced, a stand-in.
+        feeder: Identity of the feeder that reads it now.
+        info: As announced; None before.
+        policy: What to do under overload.
+        report: Its account; None before it is announced.
+        lane: Its ordered part, once it runs.
+        epoch: Incarnation.
+        begun: Number of the first frame of this incarnation.
+        starts_s: Time at which this incarnation continues the stream; None: its own.
+        latest: The frame that was admitted last.
+        admitted: Numbers given out.
+        settled: Numbers that have their outcome.
+        window: Frames that may be under way.
+        end: Count of numbers, once the source is over for good.
+        error: What ended it.
+        reopen_at_s: When to open the source anew; None: not.
+        attempts: How often it was opened anew since frames last came.
+        deaths: Number of the frame after which its process died, and how often in a row.
+        is_over: Its lane is closed, or it never had one; nothing will happen any more.
+        is_closing: Its lane was told to end.
+        is_cut: It was removed or stopped before its source ended.
+    """
+
+    spec: StreamSpec
+    name: str
+    feeder: bytes
+    window: int
+    info: StreamInfo | None = None
+    policy: StreamPolicy = field(default_factory=StreamPolicy)
+    report: StreamReport | None = None
+    lane: Lane | None = None
+    epoch: int = 0
+    begun: int = 0
+    starts_s: float | None = None
+    latest: FrameId | None = None
+    admitted: int = 0
+    settled: int = 0
+    end: int | None = None
+    error: Exception | None = None
+    reopen_at_s: float | None = None
+    attempts: int = 0
+    deaths: tuple[int, int] = (-1, 0)
+    is_over: bool = False
+    is_closing: bool = False
+    is_cut: bool = False
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether its source was opened, or could not be."""
+        return self.info is not None or self.end is not None or self.reopen_at_s is not None
+
+    @property
+    def in_flight(self) -> int:
+        """Frames under way."""
+        return self.admitted - self.settled
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the source is a camera or the like, which does not wait while nobody reads it."""
+        return _seems_live(self.spec.source) if self.info is None else self.info.live
+
+    def begin_epoch(self) -> None:
+        """Begin a new incarnation with the next frame."""
+        self.epoch += 1
+        self.begun = self.admitted
+        if (latest := self.latest) is not None:
+            elapsed_s = (time.monotonic_ns() - latest.captured_ns) * 1e-9
+            numerator, denominator = latest.time_base
+            self.starts_s = latest.pts * numerator / denominator + max(0.0, elapsed_s)
+
+    def turn_to(self, spec: StreamSpec) -> None:
+        """Take the frames from another source from now on; name, mode and staleness stay."""
+        old = self.spec
+        self.spec = replace(spec, name=self.name, mode=old.mode, staleness_s=old.staleness_s)
+        if self.info is not None:
+            self.info = replace(self.info, live=_seems_live(spec.source))
+        self.begin_epoch()
+        self.end = self.error = self.reopen_at_s = None
+        self.attempts, self.deaths = 0, (-1, 0)
+
+    def choose_policy(self) -> StreamPolicy:
+        """Take the wished policy, or the one that fits the source."""
+        usual = Mode.AUTO if self.is_live else Mode.EVERY_FRAME
+        mode = usual if self.spec.mode is None else Mode(self.spec.mode)
+        return StreamPolicy(mode=mode, staleness_s=self.spec.staleness_s)
+
+    def wants_restart(self, *, failed: bool) -> bool:
+        """Decide whether a source that ended is to be opened anew."""
+        if self.is_cut:
+            return False
+        restart = self.spec.restart or ("on-failure" if self.is_live else "never")
+        return restart == "always" or (restart == "on-failure" and failed)
+
+    def died_too_often(self) -> bool:
+        """Count a death of the source's process; tell whether the same frame kills it always."""
+        frame, times = self.deaths
+        self.deaths = (self.admitted, times + 1 if frame == self.admitted else 1)
+        return not self.is_live and self.deaths[1] >= _MOST_DEATHS
+
+    def next_delay_s(self) -> float:
+        """Tell how long to wait before the source is opened again: longer every time."""
+        delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.attempts - 1))
+        self.attempts += 1
+        return delay if self.attempts > 1 else 0.0
+
+
+def _seems_live(source: object) -> bool:
+    """Guess from where a source is whether it is live, before it is open."""
+    if isinstance(source, int):
+        return True
+    return isinstance(source, str) and source.lower().startswith(_LIVE_SCHEMES)

@@ -1,0 +1,1 @@
+"""Watching streams while they run: in a browser, in a window."""

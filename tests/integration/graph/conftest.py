@@ -1,0 +1,5 @@
+"""Graphs that leave nothing behind, or the test fails."""
+
+from tests.graph_fixtures import graphs
+
+__all__ = ["graphs"]

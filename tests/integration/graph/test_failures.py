@@ -1,0 +1,114 @@
+"""Stages that raise, or return what they must not: one frame fails, and the pipeline goes on."""
+
+import pytest
+from tests.graph_stages import (
+    Batches,
+    CannotOpen,
+    Count,
+    Numbered,
+    Pause,
+    Read,
+    Refuse,
+    RefuseInOrder,
+    Renew,
+    Unpackable,
+    Wrong,
+)
+from tests.graph_witness import Notes
+
+from sightline import PipelineError, Stage, StageError
+from sightline.errors import GraphError
+from sightline.pipeline.stream_spec import StreamSpec
+
+
+@pytest.mark.parametrize("stage", [Refuse, RefuseInOrder])
+def test_a_frame_on_which_a_stage_raises_fails_with_its_traceback_and_others_go_on(graphs, stage):
+    notes = Notes()
+    report = graphs.run([stage(drop=1000, fail=20)], [Numbered("a", 50)], [notes])
+
+    failed = report.streams["a"].run.failed
+    assert [failure.seq for failure in failed] == [19, 39]
+    assert failed[0].stage == stage.__name__.lower()
+    assert failed[0].error == "ValueError: frame 19 is not to my taste"
+    assert "raise ValueError" in failed[0].traceback
+    assert notes.seqs("a") == [seq for seq in range(50) if seq not in (19, 39)]
+
+
+@pytest.mark.parametrize("stage", [Wrong(30), Unpackable(30)], ids=["no frame", "odd data"])
+def test_a_result_that_cannot_travel_is_a_failure_of_its_frame_alone(graphs, stage):
+    notes = Notes()
+    report = graphs.run([stage], [Numbered("a", 60)], [notes])
+
+    (failure,) = report.streams["a"].run.failed
+    assert failure.seq == 30
+    assert notes.seqs("a") == [seq for seq in range(60) if seq != 30]
+    assert report.handler_restarts == 0
+
+
+def test_a_graph_ends_with_an_error_when_more_frames_fail_than_allowed(graphs):
+    notes = Notes()
+    with (
+        pytest.raises(StageError, match=r"frame \d+ of stream 'a': ValueError") as caught,
+        graphs.start(
+            [Refuse(drop=1000, fail=10)], [Numbered("a", 10_000)], [notes], max_failures=2
+        ) as run,
+    ):
+        run.wait(60)
+
+    assert caught.value.stage == "refuse"
+    assert (
+        notes.seqs("a")
+        == [s for s in range(len(notes.seqs("a")) * 2) if s % 10 != 9][: len(notes.seqs("a"))]
+    )
+
+
+def test_a_stage_that_cannot_open_is_reported_before_anything_is_written(graphs):
+    notes = Notes()
+    with (
+        pytest.raises(GraphError, match="the model is broken"),
+        graphs.start([CannotOpen()], [Numbered("a")], [notes]) as run,
+    ):
+        run.wait(60)
+
+    assert notes.streams == {} or not notes.streams["a"].lines
+
+
+def test_what_cannot_be_sent_to_another_process_is_refused_and_leaves_nothing(graphs):
+    class Local(Stage):
+        def process(self, frame):
+            return frame
+
+    class LocalSource(Numbered):
+        pass
+
+    with pytest.raises(PipelineError, match="stage 'local' cannot be sent"):
+        graphs.start([Local()], [Numbered("a")])
+    with pytest.raises(PipelineError, match="source 'source 2' cannot be sent"):
+        graphs.start([Read()], [Numbered("a"), LocalSource("b")])
+    spec = StreamSpec(Numbered("a"), name="x")
+    with pytest.raises(GraphError, match="there is a stream 'x' already"):
+        graphs.start([Read()], [spec, spec])
+
+
+def test_a_stage_gets_batches_and_a_bad_frame_in_one_fails_alone(graphs):
+    notes = Notes()
+    report = graphs.run(
+        [Pause(0.002), Batches(bad=50), Count()], [Numbered("a", 200)], [notes], handlers=2
+    )
+
+    good = [seq for seq in range(200) if seq != 50]
+    assert notes.seqs("a") == good
+    assert [data["read"] for data in notes.data("a")] == good
+    assert [failure.seq for failure in report.streams["a"].run.failed] == [50]
+    assert {data["batch"] for data in notes.data("a")} & {2, 3, 4}
+
+
+def test_failures_do_not_make_a_graph_copy_or_lose_slots(graphs):
+    """A traceback holds the image; 40 failures with 6 slots would end in a standstill."""
+    notes = Notes()
+    report = graphs.run(
+        [Renew(), RefuseInOrder(drop=1000, fail=2)], [Numbered("a", 80)], [notes], handlers=1
+    )
+
+    assert len(report.streams["a"].run.failed) == 40
+    assert len(notes.seqs("a")) == 40

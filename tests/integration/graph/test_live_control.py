@@ -1,0 +1,159 @@
+"""Steering a graph while it runs, and looking at it from other threads."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+from tests.graph_stages import Count, DyingOnce, Numbered, Read, SlowToOpen, Wait
+from tests.graph_witness import PATIENCE_S, Notes, outcomes, until
+
+from sightline import StreamSpec, Web
+from sightline.errors import GraphError, OutputError, PipelineError
+from sightline.graph.exposition import MetricsServer
+from sightline.graph.runs import ControlClient, list_runs
+from sightline.sinks.tally import Tally
+from sightline.testing.sink import ListSink
+
+
+def paced(name, count=100_000, rate=200):
+    return StreamSpec(Numbered(name, count), name=name, rate=rate)
+
+
+def frames(run, stream):
+    return run.stats()["streams"].get(stream, {}).get("frames", 0)
+
+
+def test_a_replaced_source_continues_the_stream_and_its_outputs(graphs):
+    notes = Notes()
+    with graphs.start([Read(), Count()], [paced("a"), paced("b", 200)], [notes], handlers=2) as run:
+        until(lambda: frames(run, "a") > 20)
+        run.replace("a", Numbered("another", 50))
+        assert run.wait(PATIENCE_S)
+    a = run.report.streams["a"]
+    assert notes.seqs("a") == list(range(a.admitted))
+    assert outcomes(a) == a.run.frames == a.admitted > 70
+    assert (a.replacements, a.restarts) == (1, 0)
+    shown = [data["read"] for data in notes.data("a")]
+    assert shown == [*range(a.admitted - 50), *range(50)]
+    counted = [data["count"] for data in notes.data("a")]
+    assert counted == [*range(1, a.admitted - 49), *range(1, 51)]
+    assert notes.streams["a"].closed == 1
+    assert notes.seqs("b") == list(range(200))
+    assert run.report.complete
+
+
+def test_a_source_in_the_place_of_another_resumes_where_it_died(graphs, tmp_path):
+    notes = Notes()
+    with graphs.start([Read()], [paced("a")], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", DyingOnce(25, tmp_path / "died", count=60))
+        assert run.wait(PATIENCE_S)
+    shown = [data["read"] for data in notes.data("a")]
+    assert shown[-60:] == list(range(60))
+    assert notes.seqs("a") == list(range(len(shown)))
+
+
+def test_a_source_can_be_replaced_again_and_again(graphs):
+    notes = Notes()
+    with graphs.start([Read(), Count()], [paced("a")], [notes], handlers=2) as run:
+        until(lambda: frames(run, "a") > 0)
+        for _ in range(10):
+            before = frames(run, "a")
+            run.replace("a", Numbered("x", 100_000))
+            until(lambda before=before: frames(run, "a") > before + 20)
+        run.replace("a", Numbered("x", 5))
+        assert run.wait(PATIENCE_S)
+    assert notes.seqs("a") == list(range(run.report.streams["a"].admitted))
+    assert run.report.streams["a"].replacements == 11
+
+
+def test_a_source_can_be_replaced_before_it_is_open(graphs, tmp_path):
+    notes = Notes()
+    never = SlowToOpen(tmp_path / "never", name="late")
+    with graphs.start([Read()], [StreamSpec(never, name="a")], [notes], handlers=1) as run:
+        run.replace("a", Numbered(count=40))
+        assert run.wait(PATIENCE_S)
+    assert notes.seqs("a") == list(range(40))
+    assert run.report.complete
+
+
+def test_what_cannot_be_replaced_is_refused(graphs):
+    with graphs.start([Read()], [paced("a", 5), paced("b")], [Notes()], handlers=1) as run:
+        with pytest.raises(GraphError, match="there is no stream 'c'"):
+            run.replace("c", Numbered())
+        bad = Numbered()
+        bad.cable = (n for n in ())
+        with pytest.raises(PipelineError, match="cannot be sent"):
+            run.replace("b", bad)
+        until(lambda: run.stats()["streams"].get("a", {}).get("ended"))
+        until(lambda: "a" not in run.stats()["under_way"])
+        with pytest.raises(GraphError, match="there is no stream 'a'"):
+            run.replace("a", Numbered())
+        before = frames(run, "b")
+        until(lambda: frames(run, "b") > before)
+
+
+def test_a_replacement_that_cannot_be_opened_ends_its_stream_alone(graphs, tmp_path):
+    notes = Notes()
+    with graphs.start([Read()], [paced("a"), paced("b", 300)], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", str(tmp_path / "none.mp4"))
+        assert run.wait(PATIENCE_S)
+    assert "none.mp4" in str(run.report.streams["a"].error)
+    assert notes.seqs("a") == list(range(run.report.streams["a"].run.frames))
+    assert notes.seqs("b") == list(range(300))
+    assert not run.report.complete
+
+
+def test_a_stream_that_no_sink_can_take_is_given_up_alone(graphs):
+    sink = ListSink()
+    with graphs.start([Read()], [paced("a", 400)], [sink], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.add(paced("b"))
+        until(lambda: run.stats()["streams"].get("b", {}).get("error"))
+        assert run.wait(PATIENCE_S)
+    assert [frame.seq for frame in sink.frames] == list(range(400))
+    assert isinstance(run.report.streams["b"].error, PipelineError)
+
+
+def test_every_graph_is_listed_and_answers_until_it_is_over(graphs):
+    run = graphs.start([Read()], [paced("a")], handlers=1)
+    run_id = run.info()["run_id"]
+    assert [found.run_id for found in list_runs(graphs.base)] == [run_id]
+    with ControlClient(run_id, graphs.base) as client:
+        until(lambda: client.stats()["frames"] > 10)
+        client.stop()
+    assert run.wait(PATIENCE_S)
+    assert run.report.stopped
+
+
+def test_stats_remain_when_the_graph_is_over(graphs):
+    with graphs.start([Read()], [Numbered(count=50)], [Notes()], handlers=1) as run:
+        assert run.wait(PATIENCE_S)
+        assert run.stats()["frames"] == 50
+    assert run.stats()["streams"]["numbers"]["frames"] == 50
+
+
+def test_metrics_are_served_until_closed(graphs):
+    with graphs.start([Read()], [Numbered(count=50)], handlers=1) as run:
+        assert run.wait(PATIENCE_S)
+        with MetricsServer(run.snapshots) as server:
+            with urllib.request.urlopen(server.address, timeout=PATIENCE_S) as response:
+                text = response.read().decode()
+            with pytest.raises(OutputError, match="choose another port"):
+                MetricsServer(run.snapshots, port=int(server.address.split(":")[2].split("/")[0]))
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(server.address, timeout=PATIENCE_S)
+    assert 'sightline_frames_total{stream="numbers"} 50.0' in text
+
+
+def test_the_live_view_shows_what_the_graph_counts(graphs, tmp_path):
+    web = Web(port=0)
+    gate = tmp_path / "gate"
+    with graphs.start([Wait(gate)], [Numbered(count=30)], [web, Tally()], handlers=1) as run:
+        gate.touch()
+        assert run.wait(PATIENCE_S)
+        run.snapshots._next_s = 0
+        assert set(web.stats()) == {"numbers"}
+        assert web.stats()["numbers"]["hops"]["age"]["count"] == 30
+        assert 'sightline_frames_total{stream="numbers"} 30.0' in web.metrics()
