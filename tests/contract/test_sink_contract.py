@@ -5,6 +5,7 @@ import json
 import os
 import resource
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -243,6 +244,28 @@ def test_names_with_spaces_colons_and_other_scripts_work(file_kind, tmp_path, mo
     write(sink, [0])
     sink.close()
     assert read(tmp_path / "http: straße" / "通り %d.file") == [0]
+
+
+def test_a_sink_per_stream_writes_where_the_name_of_the_stream_says(file_kind, tmp_path):
+    kind, read = file_kind
+    sink = kind(tmp_path / "{stream}" / "result-{stream}.file")
+    streams = [replace(STREAM, name=name) for name in ("north", "south")]
+    made = [sink.for_stream(stream) for stream in streams]
+    for one, stream, seqs in zip(made, streams, ([0, 1], [0]), strict=True):
+        assert type(one) is kind
+        one.open(stream)
+        for seq in seqs:
+            one.write(frame_of(seq))
+    for one in made:
+        one.close()
+    assert read(tmp_path / "north" / "result-north.file") == [0, 1]
+    assert read(tmp_path / "south" / "result-south.file") == [0]
+    assert names_in(tmp_path) == ["north", "south"]
+
+
+def test_a_sink_whose_path_does_not_name_the_stream_is_for_one_stream(file_kind, tmp_path):
+    sink = file_kind[0](tmp_path / "stream.file")
+    assert sink.for_stream(STREAM) is sink
 
 
 def test_a_stream_may_have_a_name_that_is_no_text(file_kind, tmp_path):

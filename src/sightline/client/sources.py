@@ -1,0 +1,50 @@
+"""What a video is to a client: an address for the service, or a file to be uploaded."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sightline.errors import MediaError
+
+__all__ = ["describe_source", "open_video", "part_of"]
+
+
+def describe_source(video: str | os.PathLike[str]) -> tuple[dict[str, Any], Path | None]:
+    """Tell an address from a file.
+
+    Returns:
+        What to say of it in a request, and the file to upload; None for an address.
+
+    Raises:
+        MediaError: There is no such file.
+
+    >>> describe_source("https://example.org/street.mp4")
+    ({'source_url': 'https://example.org/street.mp4'}, None)
+    """
+    text = os.fspath(video)
+    if text.startswith(("http://", "https://")):
+        return {"source_url": text}, None
+    path = Path(text)
+    if not path.is_file():
+        raise MediaError(f"cannot upload {text}: there is no such file")
+    return {}, path
+
+
+def open_video(path: Path) -> BinaryIO:
+    """Open a file to upload it.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise MediaError(f"cannot upload {path}: {error.strerror or error}") from error
+
+
+def part_of(path: Path) -> Path:
+    """Name the file beside a result that holds it until it is complete."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -1,0 +1,3 @@
+"""HTTP to addresses that strangers name: checked, pinned, limited. It knows no video."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""One module per version of the tables."""
+
+__all__: list[str] = []

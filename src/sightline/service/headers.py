@@ -1,0 +1,90 @@
+"""What every answer carries: headers that tell browsers to be careful, and a name for the log."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import MutableHeaders
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["HeadAsGet", "Headers", "is_head"]
+
+_SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+_OWN_HEAD = "/v1/uploads"
+_HEAD_MARK = "sightline.head"
+
+
+class Headers:
+    """Adds headers to every answer, and `request_id` to the state of every request.
+
+    Args:
+        application: What is behind it.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = request_id
+            await send(message)
+
+        await self._application(scope, receive, send_with_headers)
+
+
+class HeadAsGet:
+    """Answers HEAD as GET, without the content, but for uploads, where it means something else.
+
+    Args:
+        application: What is behind it.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "HEAD"
+            or scope["path"].startswith(_OWN_HEAD)
+        ):
+            await self._application(scope, receive, send)
+            return
+
+        async def send_without_content(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        scope = {**scope, "method": "GET", _HEAD_MARK: True}
+        await self._application(scope, receive, send_without_content)
+
+
+def is_head(scope: Scope) -> bool:
+    """Tell whether a request that looks like GET was HEAD: do not make long content for it."""
+    return bool(scope.get(_HEAD_MARK))

@@ -1,0 +1,108 @@
+"""What routes ask for: the services, who makes the request, and jobs that this one may see."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+
+from sightline.jobs.model import Job
+from sightline.jobs.shelf import Shelf
+from sightline.jobs.states import JobState
+from sightline.jobs.store import UnknownJobError
+from sightline.service.audit import Action, AuditEntry
+from sightline.service.auth import admin, client_address, reads, writes
+from sightline.service.events import TooManyWatchesError, Watch, Watcher
+from sightline.service.owner import Owner
+from sightline.service.problems import ProblemError
+from sightline.service.services import Services
+
+__all__ = ["Administering", "JobId", "Reading", "Visit", "Writing"]
+
+_RETRY_LATER = {"retry-after": "10"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request by somebody who may make it.
+
+    Attributes:
+        request: The request.
+        owner: Who makes it.
+        services: What there is to work with.
+    """
+
+    request: Request
+    owner: Owner
+    services: Services
+
+    def job(self, job_id: str) -> Job:
+        """Give a job that the owner may see; blocks on the database.
+
+        Raises:
+            UnknownJobError: There is none; a job of somebody else does not exist either.
+        """
+        job = self.services.store.get(job_id)
+        if not self.owner.sees(job.owner):
+            raise UnknownJobError(job_id)
+        return job
+
+    def shelf(self, job: Job) -> AbstractContextManager[Shelf]:
+        """Open the files of a job; blocks."""
+        services = self.services
+        return services.shelves.open(services.storage, services.store, job)
+
+    def places(self, jobs: Sequence[Job]) -> dict[str, int]:
+        """Tell of the queued ones among jobs how many are before each; blocks."""
+        queued = [job.id for job in jobs if job.state is JobState.QUEUED]
+        return self.services.store.queue_positions(queued) if queued else {}
+
+    def watch(self, job_id: str) -> Watch:
+        """Begin to wait for a job.
+
+        Raises:
+            ProblemError: Too many wait already; status 429 or 503.
+        """
+        watcher: Watcher = self.request.app.state.watcher
+        try:
+            return watcher.watch(job_id, self.owner.id)
+        except TooManyWatchesError as error:
+            code = "too-many-streams" if error.is_own else "overloaded"
+            raise ProblemError(code, str(error), headers=_RETRY_LATER) from error
+
+    def admit(self) -> dict[str, str]:
+        """Count a submission, and give headers that tell how many more there may be; blocks.
+
+        Raises:
+            ProblemError: There is no room for it.
+        """
+        return self.services.access.quota.admit(
+            self.owner, address=client_address(self.request), now_s=self.services.clock()
+        )
+
+    def record(self, action: Action, job_id: str) -> None:
+        """Note in the audit log what was done to a job; blocks on the database."""
+        self.services.access.audit.record(
+            AuditEntry(at=self.services.clock(), owner=self.owner.id, action=action, object=job_id)
+        )
+
+
+# Asynchronous, though they wait for nothing: others are sent through the thread pool.
+async def _reading(request: Request) -> Visit:
+    return Visit(request=request, owner=reads(request), services=request.app.state.services)
+
+
+async def _writing(request: Request) -> Visit:
+    return Visit(request=request, owner=writes(request), services=request.app.state.services)
+
+
+async def _administering(request: Request) -> Visit:
+    return Visit(request=request, owner=admin(request), services=request.app.state.services)
+
+
+Reading = Annotated[Visit, Depends(_reading)]
+Writing = Annotated[Visit, Depends(_writing)]
+Administering = Annotated[Visit, Depends(_administering)]
+JobId = Annotated[str, Path(description="Id of the job.")]

@@ -1,0 +1,60 @@
+"""Rate, percentage and remaining time of a job, as clients see them."""
+
+import pytest
+
+from sightline.jobs.model import Job, JobSpec, Progress
+from sightline.jobs.states import JobState
+from sightline.service.presentation import job_etag, present_job
+
+SPEC = JobSpec(
+    source_name="a", source_url="http://a/", pipeline="p", params={}, definition={}, outputs=()
+)
+
+
+def progress(state, *, finished_at=None, **about):
+    job = Job(
+        id="a",
+        spec=SPEC,
+        state=state,
+        created_at=0.0,
+        finished_at=finished_at,
+        progress=Progress(**about),
+    )
+    return present_job(job, queue_position=None, now_s=20.0)["progress"]
+
+
+@pytest.mark.parametrize(
+    ("state", "about", "percent"),
+    [
+        (JobState.QUEUED, {}, 0.0),
+        (JobState.RUNNING, {"step": "ingest", "bytes_done": 5}, 0.0),
+        (JobState.RUNNING, {"step": "detect", "frames_done": 5}, None),
+        (
+            JobState.RUNNING,
+            {"frames_total": 100, "frames_done": 50, "frames_final": 20, "chunks_total": 2},
+            47.0,
+        ),
+        (JobState.FINALIZING, {"frames_total": 100, "frames_done": 50, "frames_final": 50}, 50.0),
+        (JobState.FINALIZING, {"frames_total": 9, "frames_done": 12, "frames_final": 12}, 99.9),
+        (JobState.SUCCEEDED, {"frames_total": 100, "frames_final": 90}, 100.0),
+    ],
+)
+def test_the_percentage_follows_the_frames(state, about, percent):
+    assert progress(state, **about)["percent"] == percent
+
+
+def test_rate_and_remaining_time_count_from_the_first_frame():
+    shown = progress(JobState.RUNNING, frames_done=50, frames_total=100, detect_since=10.0)
+    assert (shown["fps"], shown["eta_s"]) == (5.0, 10.0)
+
+
+def test_at_its_end_a_job_keeps_its_rate_and_has_no_remaining_time():
+    shown = progress(
+        JobState.SUCCEEDED, finished_at=15.0, frames_done=50, frames_total=50, detect_since=10.0
+    )
+    assert (shown["fps"], shown["eta_s"]) == (10.0, None)
+
+
+def test_what_a_client_sees_has_another_name_when_the_place_in_the_queue_changes():
+    job = Job(id="a", spec=SPEC, created_at=0.0)
+    assert len({job_etag(job, None), job_etag(job, 0), job_etag(job, 1)}) == 3
