@@ -1,0 +1,76 @@
+"""How programs and workers meet at a broker; the same for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from sightline.errors import SightlineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BrokerError", "BrokerOptions", "redacted"]
+
+_SCHEMES = ("redis", "rediss", "amqp", "amqps")
+_FOREVER_S = 10 * 365 * 86400.0
+
+
+class BrokerError(SightlineError, ValueError):
+    """The broker's address or its settings cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOptions:
+    """How to reach the broker, and how long a chunk may take.
+
+    Attributes:
+        url: `redis://…`, `rediss://…`, `amqp://…` or `amqps://…`.
+        chunk_limit_s: A worker process that is busy with an ingest or a chunk for longer is killed.
+            RabbitMQ takes a message back after 30 minutes.
+        extra: Further settings of Celery by their names, which come before ours.
+    """
+
+    url: str = field(repr=False)
+    chunk_limit_s: float = 1500.0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.scheme not in _SCHEMES:
+            raise BrokerError(
+                f"a broker is {', '.join(f'{name}://' for name in _SCHEMES)}, "
+                f"not {redacted(self.url)!r}"
+            )
+        if not 1 <= self.chunk_limit_s < _FOREVER_S:
+            raise BrokerError(f"chunk_limit_s must be 1 or more, but is {self.chunk_limit_s}")
+
+    @property
+    def scheme(self) -> str:
+        """What kind of server it is."""
+        return urlsplit(self.url).scheme.lower()
+
+    @property
+    def is_amqp(self) -> bool:
+        """It is RabbitMQ."""
+        return self.scheme.startswith("amqp")
+
+    @property
+    def shown_url(self) -> str:
+        """The address without its password."""
+        return redacted(self.url)
+
+
+def redacted(url: str) -> str:
+    """Give an address without its password.
+
+    >>> redacted("redis://ann:secret@broker:6379/0")
+    'redis://ann:…@broker:6379/0'
+    >>> redacted("redis://broker/0")
+    'redis://broker/0'
+    """
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{user}:…@{host}"))
