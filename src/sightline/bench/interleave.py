@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Comparison", "Spread", "interleave"]
+__all__ = ["Comparison", "Spread", "interleave", "take_turns"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +62,32 @@ class Comparison:
 def interleave(
     sides: Mapping[str, Callable[[], float]], *, rounds: int, warm_up: int = 1
 ) -> Comparison:
-    """Run all sides in turn, again and again.
+    """Run all sides in turn, again and again, and compare their figures.
 
     Args:
         sides: By name, what does the work once and returns its figure (such as frames/s).
         rounds: How many rounds count; at least 1.
         warm_up: How many rounds come before, and do not count.
     """
+    return Comparison(rounds=take_turns(sides, rounds=rounds, warm_up=warm_up))
+
+
+def take_turns(
+    sides: Mapping[str, Callable[[], T]], *, rounds: int, warm_up: int = 1
+) -> dict[str, list[T]]:
+    """Run all sides in turn, again and again; return their results, one per round that counts.
+
+    Args:
+        sides: By name, what does the work once and returns its result.
+        rounds: How many rounds count; at least 1.
+        warm_up: How many rounds come before, and do not count.
+    """
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more, but is {rounds}")
-    figures: dict[str, list[float]] = {name: [] for name in sides}
+    results: dict[str, list[T]] = {name: [] for name in sides}
     for number in range(warm_up + rounds):
         for name, run in sides.items():
-            figure = run()
+            result = run()
             if number >= warm_up:
-                figures[name].append(figure)
-    return Comparison(rounds=figures)
+                results[name].append(result)
+    return results

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from sightline.bench.graph import GraphBenchmark
+from sightline.bench.hop import benchmark as hop_benchmark
+from sightline.bench.hop.table import table as hop_table
 from sightline.bench.record import describe_machine
 from sightline.bench.track import TrackBenchmark, report, table
 from sightline.bench.video import (
@@ -18,16 +22,20 @@ from sightline.bench.video import (
     SIGHTLINE_1,
     VideoBenchmark,
 )
-
-if TYPE_CHECKING:
-    from sightline.bench.interleave import Comparison
+from sightline.cli import bench_jobs
+from sightline.cli.bench_output import JSON, ROUNDS, show, show_machine
 
 __all__ = ["command"]
 
-_ROUNDS = click.option(
-    "--rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds that count."
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+
+def _read_sizes(
+    _context: click.Context, _option: click.Parameter, text: str
+) -> list[tuple[int, int]]:
+    """Read a list of sizes, such as 640x480,1920x1080."""
+    sizes = [re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", part) for part in text.split(",")]
+    if None in sizes:
+        raise click.BadParameter(f"{text!r} is no list of sizes such as 640x480,1920x1080")
+    return [(int(size[1]), int(size[2])) for size in sizes if size]
 
 
 @click.group("bench")
@@ -41,21 +49,21 @@ def command() -> None:
 @command.command()
 @click.argument("video_file", metavar="VIDEO", type=click.Path(exists=True, path_type=Path))
 @click.argument("model", metavar="YOLOX.onnx", type=click.Path(exists=True, path_type=Path))
-@_ROUNDS
-@_JSON
+@ROUNDS
+@JSON
 def video(*, video_file: Path, model: Path, rounds: int, as_json: bool) -> None:
     """Compare `sightline track` with the plain loop on VIDEO."""
     comparison = VideoBenchmark(video=video_file, model=model, rounds=rounds).run()
     pairs = [(SIGHTLINE, LOOP), (SIGHTLINE_1, LOOP_1), (SIGHTLINE_1, INFERENCE_1)]
-    _show(comparison, pairs, unit="frames/s", as_json=as_json)
+    show(comparison, pairs, unit="frames/s", as_json=as_json)
 
 
 @command.command()
 @click.argument(
     "sequences", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
-@_ROUNDS
-@_JSON
+@ROUNDS
+@JSON
 def track(*, sequences: Path | None, rounds: int, as_json: bool) -> None:
     """Compare tracking alone with roboflow's trackers, on one core.
 
@@ -66,28 +74,112 @@ def track(*, sequences: Path | None, rounds: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report(results)))
         return
-    _show_machine(describe_machine(), rounds)
+    show_machine(describe_machine(), rounds)
     click.echo(table(results))
 
 
-def _show_machine(machine: dict[str, Any], rounds: int) -> None:
-    click.echo(
-        f"{machine['processor']}, {machine['cores']} cores; commit {machine['commit']}; "
-        f"median (lowest–highest) of {rounds} rounds"
-    )
-
-
-def _show(
-    comparison: Comparison, pairs: list[tuple[str, str]], *, unit: str, as_json: bool
-) -> None:
-    """Print the figures of all sides, and the ratios of the pairs."""
-    machine = describe_machine()
+@command.command()
+@ROUNDS
+@JSON
+def graph(*, rounds: int, as_json: bool) -> None:
+    """Measure how the real-time graph scales, what its guarantees cost, and overload."""
+    results = GraphBenchmark(rounds=rounds).run()
     if as_json:
-        report: dict[str, Any] = {"machine": machine, "unit": unit, "rounds": comparison.rounds}
-        click.echo(json.dumps(report))
+        click.echo(json.dumps(results.report()))
         return
-    _show_machine(machine, len(comparison.rounds[LOOP]))
-    for side in comparison.rounds:
-        click.echo(f"{side:<32} {comparison.figure(side)} {unit}")
-    for side, baseline in pairs:
-        click.echo(f"{side} ÷ {baseline}: {comparison.ratio(side, baseline)}")
+    show_machine(describe_machine(), rounds)
+    click.echo(results.table())
+
+
+@command.command()
+@click.argument("video_file", metavar="VIDEO", type=click.Path(exists=True, path_type=Path))
+@click.argument("model", metavar="MODEL.onnx", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--pollers", type=click.IntRange(0), default=200, show_default=True, help="Clients that poll."
+)
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0.01),
+    default=2.0,
+    show_default=True,
+    help="Seconds from one question of a poller to its next.",
+)
+@click.option(
+    "--streams",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Clients with an event stream.",
+)
+@ROUNDS
+@JSON
+def service(*, video_file: Path, model: Path, as_json: bool, **given: Any) -> None:
+    """Measure what it costs jobs on VIDEO that many clients watch them."""
+    from sightline.bench.service import ALONE, WATCHED, ServiceBenchmark
+
+    results = ServiceBenchmark(video=video_file, model=model, **given).run()
+    show(results.comparison, [(WATCHED, ALONE)], unit="frames/s", as_json=as_json)
+    if not as_json:
+        for percentile, spread in results.latency_ms.items():
+            click.echo(f"GET /v1/jobs/ID while watched, p{percentile}: {spread} ms")
+        click.echo(f"answers {results.answers_per_s}, events {results.events_per_s} per second")
+
+
+@command.command()
+@click.option(
+    "--sizes",
+    callback=_read_sizes,
+    metavar="WxH,…",
+    default="640x480,1920x1080,3840x2160",
+    show_default=True,
+    help="Sizes of the images, separated by commas.",
+)
+@ROUNDS
+@click.option(
+    "--openfilter-python",
+    metavar="PYTHON",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Python of an environment that has openfilter; without it, openfilter takes no part.",
+)
+@click.option(
+    "--other-settings",
+    is_flag=True,
+    help="Measure openfilter at settings that are not its best, too.",
+)
+@JSON
+def hop(
+    *,
+    sizes: list[tuple[int, int]],
+    rounds: int,
+    openfilter_python: Path | None,
+    other_settings: bool,
+    as_json: bool,
+) -> None:
+    """Compare ways of handing images through three processes.
+
+    A source hands over images, a handler converts them to grey levels, a sink takes the result.
+    The sides are the usual way (PUSH/PULL over TCP, pickled images), openfilter, and a bare ring
+    of slots in shared memory without any guarantee; each as fast as it goes, and at 30 frames/s.
+    """
+    benchmark = hop_benchmark.HopBenchmark(
+        sizes=sizes,
+        rounds=rounds,
+        openfilter_python=openfilter_python,
+        other_settings=other_settings,
+    )
+    opponent = benchmark.describe_openfilter()
+    results = benchmark.run()
+    if as_json:
+        click.echo(json.dumps(hop_benchmark.report(benchmark, results)))
+        return
+    show_machine(describe_machine(), rounds)
+    if opponent is not None:
+        click.echo(
+            "openfilter: " + ", ".join(f"{name} {value}" for name, value in opponent.items())
+        )
+    click.echo(hop_table(results))
+
+
+for _measured in (bench_jobs.jobs, bench_jobs.celery, bench_jobs.scaling):
+    command.add_command(_measured)

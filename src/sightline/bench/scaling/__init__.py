@@ -1,0 +1,1 @@
+"""How a job service scales: a model of its parts, and measurements to feed and check it."""
