@@ -9,6 +9,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 DEMO_ARGUMENTS := $(if $(VIDEO),"$(VIDEO)") $(if $(DETECTOR),--detector "$(DETECTOR)")
 
 help:
@@ -36,7 +37,7 @@ unit: setup
 
 integration: setup
 	$(BIN)/pytest src --doctest-modules --cov --cov-report= --cov-fail-under=0
-	$(BIN)/pytest tests -n 2 --cov --cov-append --cov-report=term:skip-covered
+	$(BIN)/pytest tests $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
 
 docs: setup
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

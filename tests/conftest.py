@@ -1,14 +1,24 @@
 """Fixtures that every kind of test may use."""
 
+import multiprocessing.forkserver
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.postgres_server import PostgresServer, postgres_programs
+
+from sightline.jobs.sql.database import Database
+from sightline.jobs.sql.schema import metadata
 
 # No test may fail by timing alone; and what CI tries, it tries again.
 hypothesis.settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("project")
+
+# What a shell starts in the background ignores Ctrl-C, and so do all processes that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _missing(what: str) -> None:
@@ -25,6 +35,30 @@ def missing():
 
 
 @pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server, with the database `migrated`, which has tables."""
+    programs = postgres_programs()
+    if programs is None:
+        _missing("a PostgreSQL server (Debian's package postgresql)")
+    server = PostgresServer(programs)
+    try:
+        with server.connect("postgres") as connection:
+            connection.execute("CREATE DATABASE migrated")
+        with Database(server.url("migrated")) as database:
+            database.migrate()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres):
+    """The address of a database with tables that are empty."""
+    postgres.clear("migrated", [table.name for table in metadata.sorted_tables])
+    return postgres.url("migrated")
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real models, videos and sequences beside the project."""
     default = Path(__file__).parents[2] / "shared" / "data"
@@ -32,3 +66,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         _missing(f"the test data folder {folder} (set SIGHTLINE_TEST_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> None:
+    """The process that graphs and jobs fork theirs from, with all that either of them loads.
+
+    A program has one, which loads what the first that needs it says; tests need it for both.
+    """
+    from sightline.graph.crew import PRELOADED
+    from sightline.jobs.supervisor import _PRELOAD
+
+    multiprocessing.forkserver.set_forkserver_preload([*PRELOADED, *_PRELOAD])
+    multiprocessing.forkserver.ensure_running()

@@ -7,6 +7,12 @@
     ├── PipelineError         a pipeline definition is wrong
     ├── StageError            a stage raised while processing a frame
     ├── OutputError           a sink cannot write its output
+    ├── GraphError            a real-time graph cannot be started or cannot go on
+    │   ├── LinkError         a node cannot be reached, or an address is wrong
+    │   ├── ProtocolError     a message is malformed, or of another version
+    │   ├── SharedMemoryError shared memory cannot be had or used
+    │   └── StaleSlotError    the pixels that a message refers to have been replaced
+    ├── ServiceError          a job service cannot be reached, or refuses
     ├── FormatError           a file of results or ground truth cannot be read or used
     └── MissingExtraError     an optional dependency is not installed
 
@@ -22,6 +28,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "PipelineError",
+    "ServiceError",
     "SightlineError",
     "StageError",
 ]
@@ -65,8 +72,42 @@ class OutputError(SightlineError, OSError):
     """A sink cannot write its output."""
 
 
+class GraphError(SightlineError, RuntimeError):
+    """A real-time graph cannot be started, or cannot go on."""
+
+
+class LinkError(GraphError, OSError):
+    """A node cannot be reached, or its address makes no sense."""
+
+
+class ProtocolError(GraphError, ValueError):
+    """A message is malformed, or of a version of the protocol that is not spoken here."""
+
+
+class SharedMemoryError(GraphError, OSError):
+    """Shared memory cannot be had, or is not what it should be."""
+
+
+class StaleSlotError(GraphError):
+    """The pixels that a message refers to have been replaced by those of another frame."""
+
+
 class FormatError(SightlineError, ValueError):
     """A file of results or ground truth cannot be read, or does not hold what it must."""
+
+
+class ServiceError(SightlineError, RuntimeError):
+    """A job service cannot be reached, or refuses what it was asked.
+
+    Attributes:
+        status: Its HTTP status; None if it did not answer.
+        code: Its stable name of the problem, such as `unknown-job`; "" if it gave none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
 
 
 class MissingExtraError(SightlineError, ImportError):

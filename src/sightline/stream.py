@@ -23,6 +23,8 @@ class StreamInfo:
         frame_rate: Nominal frames per second; None where unknown (variable, image folders).
         frame_count: Expected number of frames; an estimate for display, None where unknown.
         duration_s: Expected duration in seconds; None where unknown or live.
+        live: Frames come as they are taken (cameras, live streams): a reader that is late misses
+            some.
     """
 
     name: str
@@ -32,6 +34,7 @@ class StreamInfo:
     frame_rate: Fraction | None = None
     frame_count: int | None = None
     duration_s: float | None = None
+    live: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from sightline.detections import Detections
 from sightline.frame import Frame
 
 
@@ -34,6 +35,55 @@ def test_a_changed_copy_shares_the_pixels():
     assert (copy.data, frame.data) == ({"count": 3}, {})
     with pytest.raises(dataclasses.FrozenInstanceError):
         frame.seq = 1
+
+
+def test_a_copy_with_nothing_replaced_keeps_every_attribute():
+    detections = Detections(xyxy=[[1, 2, 3, 4]])
+    frame = Frame(
+        image=np.zeros((2, 2, 3), np.uint8),
+        seq=2,
+        pts=1001,
+        time_base=Fraction(1, 30000),
+        stream="street",
+        detections=detections,
+        data={"count": 3},
+        _buffers=Granted(),
+    )
+    copy = frame.replace()
+    for field in dataclasses.fields(Frame):
+        assert getattr(copy, field.name) is getattr(frame, field.name)
+    with pytest.raises(TypeError, match="colour"):
+        frame.replace(colour=3)
+
+
+class Granted:
+    """Grants one image of 2×3, as a runner would."""
+
+    def __init__(self):
+        self.memory = [np.full((2, 3), 7, np.uint8)]
+
+    def allocate(self, shape):
+        return self.memory.pop() if self.memory and shape == (2, 3) else None
+
+
+def test_an_empty_image_is_writable_and_of_the_shape_asked_for():
+    frame = Frame(image=np.zeros((2, 2, 3), np.uint8), seq=0, pts=0)
+    for shape in [(4, 6, 3), (5, 1)]:
+        image = frame.empty_image(shape)
+        image[...] = 9
+        assert (image.shape, image.dtype) == (shape, np.uint8)
+        assert not np.shares_memory(image, frame.image)
+
+
+def test_an_empty_image_lies_in_the_memory_granted_for_it_as_long_as_there_is_some():
+    granted = Granted()
+    (memory,) = granted.memory
+    frame = Frame(image=np.zeros((2, 2, 3), np.uint8), seq=0, pts=0, _buffers=granted)
+    later = frame.replace(data={"count": 3})
+    assert later.empty_image((9, 9)).shape == (9, 9)
+    assert later.empty_image((2, 3)) is memory
+    assert not np.shares_memory(later.empty_image((2, 3)), memory)
+    assert "buffers" not in repr(frame)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ def test_variables_are_read():
             "SIGHTLINE_CACHE_DIR": "/data/models",
             "SIGHTLINE_OFFLINE": "1",
             "SIGHTLINE_MODEL_BASE_URL": "https://mirror.example/models",
+            "SIGHTLINE_RUNTIME_DIR": "/run/cameras",
+            "SIGHTLINE_DATA_DIR": "/srv/sightline",
+            "SIGHTLINE_ARTIFACTS_URL": "s3://videos/jobs",
+            "SIGHTLINE_SERVER_URL": "https://jobs.example",
+            "SIGHTLINE_SERVER_KEY": "sl_secret",
         }
     )
 
@@ -28,11 +34,35 @@ def test_variables_are_read():
         cache_dir=Path("/data/models"),
         offline=True,
         model_base_url="https://mirror.example/models",
+        runtime_dir=Path("/run/cameras"),
+        data_dir=Path("/srv/sightline"),
+        artifacts_url="s3://videos/jobs",
+        server_url="https://jobs.example",
+        server_key="sl_secret",
     )
 
 
+def test_running_graphs_keep_their_sockets_where_the_system_keeps_those_of_the_user():
+    environ = {"XDG_RUNTIME_DIR": "/run/user/7"}
+
+    assert Settings.from_environment(environ).runtime_dir == Path("/run/user/7/sightline")
+    assert Settings().runtime_dir == Path(f"/tmp/sightline-{os.getuid()}")
+
+
+def test_a_relative_runtime_folder_is_meant_from_here():
+    settings = Settings.from_environment({"SIGHTLINE_RUNTIME_DIR": "runs"})
+
+    assert settings.runtime_dir == Path.cwd() / "runs"
+
+
 def test_empty_variables_count_as_not_set():
-    names = ("SIGHTLINE_CACHE_DIR", "SIGHTLINE_OFFLINE", "SIGHTLINE_MODEL_BASE_URL")
+    names = (
+        "SIGHTLINE_CACHE_DIR",
+        "SIGHTLINE_OFFLINE",
+        "SIGHTLINE_MODEL_BASE_URL",
+        "SIGHTLINE_RUNTIME_DIR",
+        "XDG_RUNTIME_DIR",
+    )
 
     assert Settings.from_environment(dict.fromkeys(names, "")) == Settings()
 

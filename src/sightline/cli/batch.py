@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.cli.exits import Exit, status_of
-from sightline.cli.outputs import write_json
+from sightline.cli.outputs import free_name
 from sightline.cli.watch import watched_run
 from sightline.errors import SightlineError
 from sightline.media.opening import open_source
 from sightline.pipeline.outputs import make_sinks
-from sightline.pipeline.versions import versions
+from sightline.pipeline.summary import summarise, write_summary
 from sightline.sinks.tally import Tally
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sightline.pipeline.pipeline import Pipeline
     from sightline.pipeline.report import RunReport
 
-__all__ = ["Batch", "Outputs", "report_status", "show_summary", "summarise"]
+__all__ = ["Batch", "Outputs", "report_status", "show_summary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Batch:
     def _one(self, video: str, taken: set[str]) -> tuple[dict[str, Any], Exit]:
         with closing(open_source(video)) as source:
             self.pipeline.open()
-            folder = self.outputs.root / _free_name(source.info.name, taken)
+            folder = self.outputs.root / free_name(source.info.name, taken)
             created = [path for path in (folder, self.outputs.root) if not path.exists()]
             tally = Tally()
             try:
@@ -104,32 +104,12 @@ class Batch:
             **summarise(report, tally),
             "options": self.options,
         }
-        write_json(folder / "summary.json", summary)
+        write_summary(folder, summary)
         return summary, report_status(report)
 
     def _process(self, source: Source, folder: Path, tally: Tally) -> RunReport:
         sinks = make_sinks(self.outputs.formats, folder, tracked=self.outputs.tracked)
         return watched_run(self.pipeline, source, sinks=[*sinks, tally], display=self.display)
-
-
-def _free_name(stem: str, taken: set[str]) -> str:
-    """Name a folder after a video: `street`, and `street-2` for another video of that name.
-
-    >>> taken = set()
-    >>> _free_name("street", taken), _free_name("street", taken)
-    ('street', 'street-2')
-    """
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    taken.add(name)
-    return name
-
-
-def summarise(report: RunReport, tally: Tally) -> dict[str, Any]:
-    """State what a run did, what it found, and the versions that did it, as JSON values."""
-    return {**report.as_dict(), **tally.as_dict(), "versions": versions()}
 
 
 def report_status(report: RunReport) -> Exit:

@@ -11,12 +11,24 @@ from pathlib import Path
 import click
 
 from sightline.cli.exits import Exit
+from sightline.cli.places import broker_of
 from sightline.pipeline.versions import versions
+from sightline.processors import usable_cores
 from sightline.settings import Settings
 
 __all__ = ["command"]
 
-_EXTRAS = {"parquet": "pyarrow", "eval": "trackeval", "supervision": "supervision"}
+_EXTRAS = {
+    "celery": "celery",
+    "eval": "trackeval",
+    "parquet": "pyarrow",
+    "postgres": "psycopg",
+    "s3": "s3fs",
+    "service": "fastapi",
+    "supervision": "supervision",
+    "web": "starlette",
+}
+_BROKER_S = 5.0
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX shared memory lives on Linux
 
 
@@ -41,23 +53,20 @@ def command(ctx: click.Context) -> None:
     """Show what this machine can do. Exits 1 if something essential is missing."""
     findings = [
         *(_Finding(subject=name, answer=version) for name, version in versions().items()),
-        _Finding(subject="processors", answer=f"{_processors()} usable of {os.cpu_count()}"),
+        _Finding(subject="processors", answer=f"{usable_cores()} usable of {os.cpu_count()}"),
         _providers(),
         _encoder(),
         _decoders(),
         _cache(),
         _shared_memory(),
         *_extras(),
+        *_broker(),
     ]
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
         mark = "✗" if finding.fatal else " "
         click.echo(f"{mark} {finding.subject:<{width}}  {finding.answer}")
     ctx.exit(Exit.FAILED if any(finding.fatal for finding in findings) else Exit.OK)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _providers() -> _Finding:
@@ -117,3 +126,20 @@ def _extras() -> list[_Finding]:
         )
         for extra, package in _EXTRAS.items()
     ]
+
+
+def _broker() -> list[_Finding]:
+    """Say whether the broker of the environment answers, if there is one."""
+    broker = broker_of(Settings.from_environment(os.environ))
+    if broker is None:
+        return []
+    from kombu.exceptions import OperationalError
+
+    from sightline.broker.application import make_celery
+
+    try:
+        with make_celery(broker).connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=_BROKER_S)
+    except (OSError, OperationalError) as error:
+        return [_Finding(subject="broker", answer=f"{broker.shown_url} does not answer: {error}")]
+    return [_Finding(subject="broker", answer=f"{broker.shown_url} answers")]

@@ -1,4 +1,4 @@
-"""Showing how far a download is."""
+"""Showing how far a download or an upload is."""
 
 from __future__ import annotations
 
@@ -15,23 +15,28 @@ class DownloadBar:
     """A progress bar that appears when bytes arrive: call it with how many of how many.
 
     It appears on a terminal only; elsewhere, and when quiet, it does nothing.
+
+    Args:
+        quiet: Show nothing.
+        what: What is being done.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, what: str = "downloading the model") -> None:
+        self._what = what
         self._shown = sys.stderr.isatty() and not quiet
         self._bar: Any = None
 
-    def __call__(self, arrived: int, total: int) -> None:
+    def __call__(self, arrived: int, total: int | None) -> None:
         """Show the bytes that have arrived; the bar goes away with the last one."""
         if not self._shown:
             return
         if self._bar is None:
             self._start(total)
         self._bar.update(self._bar.task_ids[0], completed=arrived)
-        if arrived >= total:
+        if total is not None and arrived >= total:
             self.close()
 
-    def _start(self, total: int) -> None:
+    def _start(self, total: int | None) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -43,7 +48,7 @@ class DownloadBar:
         )
 
         self._bar = Progress(
-            TextColumn("downloading the model"),
+            TextColumn(self._what),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),

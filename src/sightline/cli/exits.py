@@ -20,7 +20,7 @@ class Exit(IntEnum):
     INCOMPLETE = 3
     """Outputs were written, but part of the input could not be decoded or processed."""
     INTERRUPTED = 130
-    """Ended by Ctrl-C or SIGTERM; the outputs are valid for the finished frames."""
+    """Ended by Ctrl-C, SIGTERM or `sightline stop`; outputs are valid for the finished frames."""
 
 
 def status_of(error: SightlineError) -> Exit:

@@ -1,19 +1,27 @@
-"""What the command line reads and writes besides the results themselves."""
+"""What the command line makes of names: of outputs, and of their formats."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from sightline.errors import OutputError
 from sightline.pipeline.outputs import ALL_FORMATS
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["free_name", "split_formats"]
 
-__all__ = ["split_formats", "write_json"]
+
+def free_name(stem: str, taken: set[str]) -> str:
+    """Name a folder after a stream: `street`, and `street-2` for another one of that name.
+
+    >>> taken = set()
+    >>> free_name("street", taken), free_name("street", taken)
+    ('street', 'street-2')
+    """
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
 
 
 def split_formats(text: str) -> tuple[str, ...]:
@@ -23,18 +31,3 @@ def split_formats(text: str) -> tuple[str, ...]:
         if name not in ALL_FORMATS:
             raise click.BadParameter(f"{name!r} is none of {', '.join(ALL_FORMATS)}.")
     return names
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error

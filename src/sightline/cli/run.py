@@ -4,43 +4,72 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sightline.cli.batch import report_status, show_summary, summarise
+from sightline.cli.batch import report_status, show_summary
+from sightline.cli.parameters import handlers_or_auto, listen_address
 from sightline.cli.progress import choose_display
 from sightline.cli.watch import watched_run
 from sightline.errors import PipelineError
 from sightline.media.opening import open_source
 from sightline.pipeline.definition import load_definition
+from sightline.pipeline.graph_options import GraphOptions
+from sightline.pipeline.stream_spec import StreamSpec
+from sightline.pipeline.summary import summarise
 from sightline.sinks.tally import Tally
+
+if TYPE_CHECKING:
+    from sightline.cli.exits import Exit
+    from sightline.live.web import Web
+    from sightline.pipeline.definition import Definition
 
 __all__ = ["command"]
 
 
 @click.command("run")
 @click.argument("pipeline_file", metavar="PIPELINE.yaml", type=click.Path(path_type=Path))
-@click.option("-s", "--source", help="What to process, instead of what the file says.")
+@click.option(
+    "-s",
+    "--source",
+    "sources",
+    multiple=True,
+    help="What to process, instead of what the file says; several with --handlers.",
+)
+@click.option(
+    "--handlers",
+    type=handlers_or_auto,
+    metavar="N|auto",
+    help="Run in real time, with N processes for the stages that can be shared out; auto measures "
+    "a few frames and chooses between these and one process.",
+)
+@click.option(
+    "--stay", is_flag=True, help="Go on when all sources are over, for others to be added."
+)
+@click.option(
+    "--web",
+    type=listen_address,
+    metavar="[HOST:]PORT",
+    help="Show the streams in a browser; without HOST, on this machine only.",
+)
+@click.option(
+    "--metrics",
+    type=listen_address,
+    metavar="[HOST:]PORT",
+    help="Serve metrics for Prometheus; without HOST, to this machine only.",
+)
 @click.option(
     "--max-failures",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="How many frames may fail in a stage before the run does.",
+    help="How many frames of a stream may fail before the run does.  [0; any with --handlers]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one line of JSON.")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    *,
-    pipeline_file: Path,
-    source: str | None,
-    max_failures: int,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def command(ctx: click.Context, /, *, pipeline_file: Path, **given: Any) -> None:
     """Run the pipeline that PIPELINE.yaml defines.
 
     Stages of your own are found in modules beside the file; paths in it are relative to the
@@ -48,22 +77,116 @@ def command(
     """
     sys.path.insert(0, str(pipeline_file.resolve().parent))
     definition = load_definition(pipeline_file)
-    where = source if source is not None else definition.source
-    if where is None:
-        raise PipelineError(f"{pipeline_file} names no source; add one, or use --source")
-    tally = Tally()
-    with closing(open_source(where)) as opened, definition.pipeline as pipeline:
-        report = watched_run(
-            pipeline,
-            opened,
-            sinks=[*definition.sinks, tally],
-            display=choose_display(quiet=quiet or as_json),
-            max_failures=max_failures,
+    given["sources"] = tuple(map(StreamSpec, given["sources"])) or definition.sources
+    given["handlers"] = given["handlers"] or definition.handlers
+    run = _Run(pipeline_file=pipeline_file, definition=definition, **given)
+    ctx.exit(run.inline() if (handlers := run.choose()) is None else run.graph(handlers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What the command line and the file ask for together."""
+
+    pipeline_file: Path
+    definition: Definition
+    sources: tuple[StreamSpec, ...]
+    handlers: int | Literal["auto"] | None
+    stay: bool
+    web: tuple[str, int] | None
+    metrics: tuple[str, int] | None
+    max_failures: int | None
+    quiet: bool
+    as_json: bool
+
+    def choose(self) -> int | None:
+        """Find out how many handlers there are to be; None: run in this process."""
+        if not self.sources and not self.stay:
+            raise PipelineError(f"{self.pipeline_file} names no source; add one, or use --source")
+        if self.handlers is None:
+            for option, is_given in (("--stay", self.stay), ("--metrics", self.metrics)):
+                if is_given:
+                    raise click.UsageError(f"{option} needs --handlers with a number or auto.")
+            return None
+        if self.handlers != "auto":
+            return self.handlers
+        from sightline.graph.choice import choose_handlers
+
+        needs_graph = self.stay or self.metrics is not None
+        choice = choose_handlers(self.definition.pipeline, self.sources, needs_graph=needs_graph)
+        if not self.quiet:
+            what = "this process" if choice.handlers is None else f"{choice.handlers} handlers"
+            click.echo(f"Chose {what}: {choice.reason}.", err=True)
+        return choice.handlers
+
+    def inline(self) -> Exit:
+        """Run in this process."""
+        spec = _only_source(self.sources, self.pipeline_file)
+        most = sys.maxsize if self.handlers is not None else 0
+        max_failures = most if self.max_failures is None else self.max_failures
+        tally = Tally()
+        with closing(open_source(spec.source)) as opened, self.definition.pipeline as pipeline:
+            report = watched_run(
+                pipeline,
+                opened,
+                sinks=[*self.definition.sinks, *_listed(self._view()), tally],
+                display=choose_display(quiet=self.quiet or self.as_json),
+                max_failures=max_failures,
+            )
+        summary = {
+            "source": spec.place,
+            **summarise(report, tally),
+            "options": {"pipeline_file": str(self.pipeline_file), "max_failures": max_failures},
+        }
+        show_summary(summary, as_json=self.as_json, quiet=self.quiet)
+        return report_status(report)
+
+    def graph(self, handlers: int) -> Exit:
+        """Run with processes for sources and handlers."""
+        from sightline.cli.graph_run import WatchedGraph, graph_status, show_graph_summary
+
+        view = self._view()
+        report, summary = WatchedGraph(
+            pipeline=self.definition.pipeline,
+            specs=self.sources,
+            sinks=[*self.definition.sinks, *_listed(view)],
+            options=GraphOptions(handlers=handlers, max_failures=self.max_failures, stay=self.stay),
+            metrics=self.metrics,
+            web=view,
+            quiet=self.quiet or self.as_json,
+        ).run()
+        summary["sources"] = [spec.place for spec in self.sources]
+        summary["options"] = {
+            "pipeline_file": str(self.pipeline_file),
+            "max_failures": self.max_failures,
+            "handlers": self.handlers,
+        }
+        show_graph_summary(summary, as_json=self.as_json, quiet=self.quiet)
+        return graph_status(report)
+
+    def _view(self) -> Web | None:
+        if self.web is None:
+            return None
+        from sightline.live.web import Web
+
+        host, port = self.web
+        return Web(port, host)
+
+
+def _listed(view: Web | None) -> list[Web]:
+    return [] if view is None else [view]
+
+
+def _only_source(specs: tuple[StreamSpec, ...], pipeline_file: Path) -> StreamSpec:
+    """Find the one source that a run in this process can have."""
+    if len(specs) > 1:
+        raise PipelineError(
+            f"{pipeline_file} names {len(specs)} sources, which need processes of their own; "
+            "add the key handlers with a number or auto"
         )
-    summary = {
-        "source": where,
-        **summarise(report, tally),
-        "options": {"pipeline_file": str(pipeline_file), "max_failures": max_failures},
-    }
-    show_summary(summary, as_json=as_json, quiet=quiet)
-    ctx.exit(report_status(report))
+    (spec,) = specs
+    if not spec.is_plain:
+        raise PipelineError(
+            f"{pipeline_file} says of its source how it is paced or named, which needs a process "
+            "of its own; add the key handlers with a number or auto"
+        )
+    return spec

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 from sightline.cli.batch import Batch, Outputs
 from sightline.cli.download import DownloadBar
 from sightline.cli.outputs import split_formats
+from sightline.cli.parameters import name_and_value
 from sightline.cli.progress import choose_display
 from sightline.detect.layouts.layout import Layout
 from sightline.detect.onnx_runtime import Provider
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _TRAIL_FRAMES = 30
-
-
-def _name_and_value(text: str) -> tuple[str, Any]:
-    """Split `name=value`; the value is read as YAML: a number, a word, a list in brackets."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{text!r} is not of the form name=value.")
-    try:
-        return name.replace("-", "_"), yaml.safe_load(value)
-    except yaml.YAMLError:
-        return name.replace("-", "_"), value
 
 
 @click.command("track")
@@ -74,7 +63,7 @@ def _name_and_value(text: str) -> tuple[str, Any]:
 @click.option(
     "--detector-option",
     "detector_options",
-    type=_name_and_value,
+    type=name_and_value,
     metavar="NAME=VALUE",
     multiple=True,
     help="Any other option of the detector; repeatable.",
@@ -89,7 +78,7 @@ def _name_and_value(text: str) -> tuple[str, Any]:
 @click.option(
     "--tracker-option",
     "tracker_options",
-    type=_name_and_value,
+    type=name_and_value,
     metavar="NAME=VALUE",
     multiple=True,
     help="Option of the tracker, such as max_age=1; repeatable.",

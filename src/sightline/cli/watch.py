@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sightline.media.source import Source
     from sightline.pipeline.pipeline import Pipeline
     from sightline.pipeline.report import RunReport
-    from sightline.sinks.sink import Sink
+    from sightline.sinks.sink import Sink, StreamSinks
 
 __all__ = ["watched_run"]
 
@@ -23,7 +23,7 @@ def watched_run(
     pipeline: Pipeline,
     source: Source,
     *,
-    sinks: Sequence[Sink],
+    sinks: Sequence[Sink | StreamSinks],
     display: Display,
     max_failures: int = 0,
 ) -> RunReport:

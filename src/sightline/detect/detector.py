@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sightline.frame import Image
     from sightline.scope import Scope
 
-__all__ = ["Detector"]
+__all__ = ["AdjustableDetector", "Detector"]
 
 
 @runtime_checkable
@@ -50,3 +50,22 @@ class Detector(Protocol):
 
     def close(self) -> None:
         """Release what `open()` loaded; does nothing if closed already."""
+
+
+@runtime_checkable
+class AdjustableDetector(Protocol):
+    """A detector with options that can be changed while threads are inside `detect`.
+
+    Attributes:
+        changeable: The names of these options.
+    """
+
+    changeable: frozenset[str]
+
+    def change(self, **options: Any) -> None:
+        """Use new values of `changeable` options from the next image on: all of them, or none.
+
+        Raises:
+            TypeError: A value is of the wrong type.
+            ValueError: A value is out of range, or an option is not `changeable`.
+        """

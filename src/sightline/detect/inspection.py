@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sightline.detect.interpretation import interpret
 from sightline.detect.onnx_model import OnnxModel
-from sightline.detect.onnx_runtime import Provider, ThreadPlan, usable_cores
+from sightline.detect.onnx_runtime import Provider, ThreadPlan
 from sightline.errors import ModelError
+from sightline.processors import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

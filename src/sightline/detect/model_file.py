@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from sightline.detect.layouts.layout import Layout
 
@@ -16,7 +17,7 @@ __all__ = ["ModelFile"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFile:
-    """A model file and what is known about it without opening it.
+    """A model file and what is known about it without opening it; pickle can send it elsewhere.
 
     Attributes:
         name: What reports call the model.
@@ -33,4 +34,4 @@ class ModelFile:
     @classmethod
     def at(cls, path: Path) -> ModelFile:
         """Refer to a file that is there already, about which nothing is known."""
-        return cls(name=path.stem, locate=lambda: path)
+        return cls(name=path.stem, locate=partial(Path, path))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 
 from sightline.detect.class_names import class_ids
+from sightline.detect.huge_pages import prefer_huge_pages
 from sightline.detect.interpretation import interpret
 from sightline.detect.model_file import ModelFile
 from sightline.detect.nms import Suppression, suppress
@@ -22,15 +25,15 @@ from sightline.detect.onnx_runtime import (
     available_providers,
     choose_providers,
     plan_threads,
-    usable_cores,
 )
 from sightline.detect.preprocess import Preprocessor
 from sightline.detections import Detections
 from sightline.errors import ModelError
+from sightline.processors import usable_cores
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,15 +47,19 @@ __all__ = ["OnnxDetector"]
 
 _LARGEST_CONFIDENCE = 1.001
 """Rounding in float16 may lift a score above 1; more says that it is no probability."""
+_SETTLED_AFTER = 5
+"""Runs of each thread after which ONNX Runtime has taken the memory that it goes on with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
     """Everything that `open()` makes. Immutable: threads in `detect` survive `close()`.
 
-    Runs have threads of their own, one per run at once: a model whose runs wander between threads
-    wanders between cores, and finds its weights in the other one's cache (8 % slower, measured).
-    The threads end when nothing refers to this any more.
+    Where images are prepared ahead, runs have threads of their own, one per run at once: a model
+    whose runs wander between threads wanders between cores, and finds its weights in the other
+    one's cache (8 % slower, measured). The threads end when nothing refers to this any more. Where
+    they are not, each caller runs the model itself and its images stay in the cache of its core.
+    `counter` counts the runs.
     """
 
     model: OnnxModel
@@ -60,31 +67,39 @@ class _Loaded:
     preprocessor: Preprocessor
     classes: NDArray[np.int32] | None
     plan: ThreadPlan
-    runs: ThreadPoolExecutor
+    runs: ThreadPoolExecutor | None
+    counter: Iterator[int]
 
 
 class OnnxDetector:
     """Finds objects with an ONNX model. Threads may share one detector; see `Detector`.
 
     While one thread's images are inferred, another's are prepared: `concurrency` is one more than
-    the number of runs at once.
+    the number of runs at once, unless the runs occupy all cores anyway.
     """
 
     scope = Scope.STATELESS
+    changeable = frozenset({"confidence", "nms"})
 
     def __init__(self, model: Path | ModelFile, *, options: OnnxOptions | None = None) -> None:
         self._file = ModelFile.at(model) if isinstance(model, Path) else model
         self._options = options or OnnxOptions()
         self._opening = Lock()
         self._loaded: _Loaded | None = None
-        self.concurrency = self._plan(self._options.provider or Provider.CPU).parallel + 1
+        plan = self._plan(self._options.provider or Provider.CPU)
+        self.concurrency = plan.parallel + plan.ahead
+
+    def __reduce__(self) -> tuple[Callable[[ModelFile], OnnxDetector], tuple[ModelFile]]:
+        """Copy it, or send it to another process, as it was made: it is opened there."""
+        return partial(type(self), options=self._options), (self._file,)
 
     def open(self) -> None:
         """Locate the file, load it, and find out how to use it; see `Detector`."""
         with self._opening:
             if self._loaded is None:
                 self._loaded = self._load()
-                self.concurrency = self._loaded.plan.parallel + 1
+                plan = self._loaded.plan
+                self.concurrency = plan.parallel + plan.ahead
 
     def close(self) -> None:
         """Release the model; see `Detector`."""
@@ -113,6 +128,12 @@ class OnnxDetector:
             for start in range(0, len(images), step)
             for detections in self._detect_batch(loaded, images[start : start + step])
         ]
+
+    def change(self, **options: Any) -> None:
+        """Change options that every image is decoded with; see `AdjustableDetector`."""
+        if fixed := sorted(options.keys() - self.changeable):
+            raise ValueError(f"option {fixed[0]!r} cannot be changed while the detector is in use")
+        self._options = replace(self._options, **options)
 
     def describe(self) -> dict[str, Any]:
         """State name, options and, once open, all that the results depend on; see `Detector`."""
@@ -165,7 +186,10 @@ class OnnxDetector:
             preprocessor=Preprocessor(model.image, interpretation.head.convention),
             classes=classes,
             plan=plan,
-            runs=ThreadPoolExecutor(plan.parallel, thread_name_prefix="sightline-inference"),
+            runs=ThreadPoolExecutor(plan.parallel, thread_name_prefix="sightline-inference")
+            if plan.ahead
+            else None,
+            counter=count(),
         )
 
     def _detect_batch(self, loaded: _Loaded, images: Sequence[Image]) -> list[Detections]:
@@ -173,12 +197,15 @@ class OnnxDetector:
         padding = [images[0]] * ((model.image.batch or len(images)) - len(images))
         fit = loaded.preprocessor.fit(images[0])
         tensor = loaded.preprocessor.prepare([*images, *padding], fit)
-        outputs = loaded.runs.submit(
+        run = partial(
             model.run,
             tensor,
             outputs=loaded.interpretation.head.outputs,
             frame_size=fit.frame_size,
-        ).result()
+        )
+        outputs = loaded.runs.submit(run).result() if loaded.runs else run()
+        if next(loaded.counter) == _SETTLED_AFTER * loaded.plan.parallel:
+            prefer_huge_pages()
         return [
             self._decode(loaded, [output[row] for output in outputs], fit)
             for row in range(len(images))

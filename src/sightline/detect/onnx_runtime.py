@@ -7,7 +7,6 @@ takes longer than all of Sightline.
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ __all__ = [
     "open_session",
     "plan_threads",
     "runtime_error",
-    "usable_cores",
 ]
 
 _log = logging.getLogger(__name__)
@@ -61,15 +59,17 @@ _RUNTIME_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadPlan:
-    """How a session uses the cores: `parallel` runs at once, each on `threads_per_run` threads."""
+    """How a session uses the cores.
+
+    Attributes:
+        parallel: Runs at once.
+        threads_per_run: Threads of each.
+        ahead: Batches that are prepared or read out beside the runs; 0 where no core is left.
+    """
 
     parallel: int
     threads_per_run: int
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
+    ahead: int = 1
 
 
 def plan_threads(
@@ -79,19 +79,20 @@ def plan_threads(
 
     Runs side by side use cores better than threads inside a run: on two cores YOLOX-Nano makes
     157 images/s in two runs of one thread, and 118 in one run of two threads. An accelerator gets
-    one run at a time.
+    one run at a time. Where every core has a run of its own, preparing ahead only costs.
 
     >>> plan_threads(4, parallel=None, threads_per_run=None, provider=Provider.CPU)
-    ThreadPlan(parallel=4, threads_per_run=1)
+    ThreadPlan(parallel=4, threads_per_run=1, ahead=0)
     >>> plan_threads(4, parallel=1, threads_per_run=None, provider=Provider.CPU)
-    ThreadPlan(parallel=1, threads_per_run=4)
+    ThreadPlan(parallel=1, threads_per_run=4, ahead=1)
     """
     if parallel is None:
         most = cores // (threads_per_run or 1) if provider is Provider.CPU else 1
         parallel = max(1, min(most, _MAX_PARALLEL))
-    return ThreadPlan(
-        parallel=parallel, threads_per_run=threads_per_run or max(1, cores // parallel)
-    )
+    threads_per_run = threads_per_run or max(1, cores // parallel)
+    run_per_core = provider is Provider.CPU and threads_per_run == 1 and parallel >= cores
+    ahead = 0 if run_per_core else 1
+    return ThreadPlan(parallel=parallel, threads_per_run=threads_per_run, ahead=ahead)
 
 
 def available_providers() -> tuple[Provider, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sightline.draw.palette import Color
     from sightline.frame import Image
 
-__all__ = ["DrawStyle", "Trails", "draw_detections"]
+__all__ = ["DrawStyle", "Trails", "copy_as_bgr", "draw_detections", "draw_onto"]
 
 _Point = tuple[int, int]
 
@@ -77,7 +77,43 @@ def draw_detections(
     Raises:
         ValueError: A box holds NaN.
     """
-    canvas: Any = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image.copy()
+    canvas: Image = np.empty((*image.shape[:2], 3), np.uint8)
+    copy_as_bgr(image, canvas)
+    draw_onto(canvas, detections, style=style, trails=trails)
+    return canvas
+
+
+def copy_as_bgr(image: Image, canvas: Image) -> None:
+    """Copy an image into memory that is there already; gray becomes BGR.
+
+    Args:
+        image: uint8 (H, W, 3) BGR or (H, W) gray.
+        canvas: uint8 (H, W, 3) BGR, C order, writable.
+    """
+    if image.ndim == 2:
+        cv2.cvtColor(image, cv2.COLOR_GRAY2BGR, dst=canvas)
+    else:
+        np.copyto(canvas, image)
+
+
+def draw_onto(
+    canvas: Image,
+    detections: Detections,
+    *,
+    style: DrawStyle = _PLAIN,
+    trails: Trails | None = None,
+) -> None:
+    """Draw detections onto an image itself; see `draw_detections`.
+
+    Args:
+        canvas: uint8 (H, W, 3) BGR, C order, writable.
+        detections: Objects of this image.
+        style: How they look.
+        trails: Paths to draw below the boxes; the caller has updated them with this frame.
+
+    Raises:
+        ValueError: A box holds NaN.
+    """
     unit = min(canvas.shape[:2]) / 360
     line_width = style.line_width or max(1, round(1.5 * unit))
     if trails is not None:
@@ -90,8 +126,6 @@ def draw_detections(
         for row, (left_top, _) in corners.items():
             text = _label(detections, row, confidence=style.confidence)
             _draw_label(canvas, text, left_top, color=_color(detections, row), scale=font_scale)
-    annotated: Image = canvas
-    return annotated
 
 
 def _corners(

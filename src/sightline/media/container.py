@@ -19,9 +19,17 @@ from sightline.errors import MediaError
 from sightline.frame import Frame
 from sightline.media.decoding import PictureReader
 from sightline.media.excerpt import Excerpt
-from sightline.media.facts import extent, frame_rate, main_video_stream, promised_end_s, time_base
+from sightline.media.facts import (
+    extent,
+    frame_rate,
+    has_no_end,
+    main_video_stream,
+    promised_end_s,
+    time_base,
+)
 from sightline.media.failures import cause
 from sightline.media.pixels import PixelConverter
+from sightline.media.section import EntryLostError
 from sightline.stream import StreamInfo
 
 if TYPE_CHECKING:
@@ -68,6 +76,7 @@ class ContainerSource:
 
     Raises:
         MediaError: There is no video stream, or no frame of it can be decoded.
+        EntryLostError: Decoding cannot start at the entry point of the section in the options.
     """
 
     def __init__(
@@ -123,28 +132,38 @@ class ContainerSource:
         )
         self.losses = self._reader.log.losses
         self._excerpt = Excerpt(self._reader, time_base=seconds_per_tick, frame_rate=rate)
+        if options.section is not None and not self._excerpt.confine(options.section):
+            raise EntryLostError("decoding cannot start at the entry point of the section")
         self._first = self._read_first("no frame of it can be decoded")
         if options.has_range:
             self._excerpt.narrow(self._first, options.start_s, options.end_s)
             self._first = self._read_first(
                 f"it has no frame between start_s={options.start_s:g} and end_s={options.end_s}"
             )
-        image = self._convert(self._first[0][0])
+        width, height = stream.width, stream.height
+        if self._first:
+            height, width = self._convert(self._first[0][0]).shape[:2]
         frames, duration_s = extent(self._container, stream, options)
         self.info = StreamInfo(
             name=self._origin.name,
-            width=image.shape[1],
-            height=image.shape[0],
+            width=width,
+            height=height,
             time_base=seconds_per_tick,
             frame_rate=rate,
             frame_count=frames,
             duration_s=duration_s,
+            live=self._origin.live and has_no_end(self._container, duration_s),
         )
 
     def _read_first(self, nothing: str) -> list[PlacedPicture]:
-        """Read until there is a picture; fail with `nothing` if there is none."""
+        """Read until there is a picture; fail with `nothing` if there is none.
+
+        A section may have lost all of its frames.
+        """
         started_s = time.monotonic()
         while not (placed := self._advance()):
+            if placed is None and self._options.section is not None:
+                return []
             if placed is None:
                 raise MediaError(nothing)
             if self._origin.live and time.monotonic() - started_s > self._options.timeout_s:
@@ -220,4 +239,4 @@ class ContainerSource:
         try:
             yield
         except MediaError as error:
-            raise MediaError(f"cannot read {self._origin.label}: {error}") from None
+            raise type(error)(f"cannot read {self._origin.label}: {error}") from None

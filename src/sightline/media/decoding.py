@@ -6,12 +6,14 @@ frames or threads: one caller at a time.
 
 from __future__ import annotations
 
-import os
+import math
 from typing import TYPE_CHECKING
 
 import av
 
+from sightline.media.demuxing import PacketReader
 from sightline.media.losses import LossLog, PacketLedger
+from sightline.processors import usable_cores
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -20,13 +22,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
 
+    from sightline.media.section import Section
+
 __all__ = ["PictureReader"]
 
 _EVERY_PACKET_SHOWS = frozenset({"av1", "h264", "hevc", "libdav1d", "vp9"})
 """Decoders that may leave out a picture without an error, and whose packets all show one. Of the
 others, some have packets that show nothing (VP8, MPEG-4 in AVI), and the rest complain."""
 
-_GENERATE_PTS = 0x0001  # AVFMT_FLAG_GENPTS
 _SMALL_PIXELS = 1280 * 720
 _MOST_THREADS = 4
 
@@ -56,19 +59,15 @@ class PictureReader:
         max_pixels: int,
     ) -> None:
         self.log = LossLog()
-        self._container = container
-        self._stream = stream
         self._time_base = time_base
-        self._live = live
         self._codec = stream.codec_context
         self._codec.options = {"max_pixels": str(max_pixels)}
         _set_threads(self._codec, live=live)
         accountable = self._codec.codec.name in _EVERY_PACKET_SHOWS
         self._ledger = PacketLedger() if accountable else None
-        # Left on, it numbers the packets of AVI in decoding order, which is wrong with B-frames.
-        container.flags &= ~_GENERATE_PTS
-        self._demuxer = container.demux(stream)
-        self._read_since_error = True
+        self._packets = PacketReader(container, stream, log=self.log, live=live)
+        self._begin: float = -math.inf
+        self._end: float = math.inf
         self._ended = False
 
     def read(self) -> list[VideoFrame] | None:
@@ -79,7 +78,7 @@ class PictureReader:
         """
         if self._ended:
             return None
-        packet = self._next_packet()
+        packet = next(self._packets, None)
         if packet is not None:
             return self._decode(packet) if packet.size else []
         self._ended = True
@@ -94,42 +93,46 @@ class PictureReader:
         Raises:
             av.FFmpegError: The container cannot be searched.
         """
-        self._container.seek(pts, stream=self._stream)
-        self._demuxer = self._container.demux(self._stream)
+        self._packets.seek(pts)
         self._ended = False
         if self._ledger:
             self._ledger.rest()
 
-    def _next_packet(self) -> Packet[VideoStream] | None:
-        """Read on after an error, unless nothing was read since the last one."""
-        while True:
-            try:
-                packet = next(self._demuxer, None)
-            except av.FFmpegError as error:
-                if self._live and not isinstance(error, av.error.InvalidDataError):
-                    raise
-                self.log.packet_rejected(None)
-                if not self._read_since_error:
-                    return None
-                self._read_since_error = False
-                self._demuxer = self._container.demux(self._stream)
-            else:
-                self._read_since_error = True
-                return packet
+    def confine(self, section: Section) -> bool:
+        """Go on reading at the entry point of a section, and count only losses of its frames.
+
+        Frames before and after it come out, too. False: the entry point is not found.
+        """
+        if section.begin_pts is not None:
+            self._begin = section.begin_pts
+        if section.end_pts is not None:
+            self._end = section.end_pts
+        if self._ledger:
+            self._ledger = PacketLedger(first=section.begin_pts)
+        return section.entry_pts is None or self._packets.find(
+            section.entry_pts, time_base=self._time_base
+        )
+
+    def leave(self) -> None:
+        """Count what is missing at the end of the section; nothing more is read."""
+        self._ended = True
+        if self._ledger:
+            self.log.frames_missing(self._ledger.rest(), None)
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Decode a packet; None: the pictures that the decoder still holds."""
         damaged, time = False, None
         if packet is not None:
             damaged, time = packet.is_corrupt, packet.pts if packet.pts is not None else packet.dts
-            if self._ledger and not packet.is_discard:  # an edit list may discard packets
+            # An edit list may discard packets.
+            if self._ledger and not packet.is_discard and self._is_wanted(packet.pts):
                 self._ledger.sent(packet.pts)
         try:
             pictures = self._codec.decode(packet)
         except av.FFmpegError:
             damaged = True
             pictures = []
-        if damaged:
+        if damaged and self._is_wanted(time):
             self.log.packet_rejected(self._time_s(time))
         for picture in pictures:
             self._settle(picture)
@@ -141,6 +144,9 @@ class PictureReader:
             self._ledger = None  # each field of a picture may have a packet of its own
         if self._ledger and (missing := self._ledger.shown(picture.pts)):
             self.log.frames_missing(missing, self._time_s(picture.pts))
+
+    def _is_wanted(self, time: int | None) -> bool:
+        return time is None or self._begin <= time < self._end
 
     def _time_s(self, pts: int | None) -> float | None:
         return None if pts is None else float(pts * self._time_base)
@@ -154,4 +160,4 @@ def _set_threads(codec: VideoCodecContext, *, live: bool) -> None:
     """
     codec.thread_type = "SLICE" if live else "FRAME"
     large = codec.width * codec.height > _SMALL_PIXELS
-    codec.thread_count = min(_MOST_THREADS, os.cpu_count() or 1) if large else 1
+    codec.thread_count = min(_MOST_THREADS, usable_cores()) if large else 1

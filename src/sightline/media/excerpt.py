@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
     from sightline.media.decoding import PictureReader
+    from sightline.media.section import Section
 
 __all__ = ["Excerpt", "PlacedPicture"]
 
@@ -53,6 +54,7 @@ class Excerpt:
         )
         self._begin: float = -math.inf
         self._end: float = math.inf
+        self._sectioned = False
         self._ready: list[PlacedPicture] = []
         self._last: int | None = None
         self._widest_gap = 0
@@ -88,6 +90,35 @@ class Excerpt:
         self._timeline.restart()
         self._ready = self._select(pictures)
 
+    def confine(self, section: Section) -> bool:
+        """Leave out what is not in a section; to be called first.
+
+        Returns:
+            False if decoding cannot start at the entry point: it is not found, or it is damaged,
+            so that frames after it may be shown with other pixels than in a read from the
+            beginning. Nothing can be read then.
+
+        Raises:
+            av.FFmpegError: The container cannot be read.
+        """
+        if not self._reader.confine(section):
+            return False
+        self._sectioned = True
+        if section.begin_pts is not None:
+            self._begin = section.begin_pts
+        if section.end_pts is not None:
+            self._end = section.end_pts
+        return section.entry_pts is None or self._enter(section.entry_pts)
+
+    def _enter(self, entry_pts: int) -> bool:
+        """Read the picture of the entry point, past those that depend on what is before it."""
+        while (pictures := self._reader.read()) is not None:
+            for index, picture in enumerate(pictures):
+                if picture.pts is None or picture.pts >= entry_pts:
+                    self._ready = self._select(pictures[index:])
+                    return picture.pts == entry_pts and not picture.is_corrupt
+        return False
+
     @property
     def last_s(self) -> float:
         """Time of the last picture that was read; 0 before the first."""
@@ -104,6 +135,8 @@ class Excerpt:
             pts = self._timeline.place(picture.pts, picture.dts)
             if pts >= self._end:
                 self.cut = True
+                if self._sectioned:
+                    self._reader.leave()
                 break
             if self._last is not None:
                 self._widest_gap = max(self._widest_gap, pts - self._last)

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from sightline.media.options import SourceOptions
 
-__all__ = ["extent", "frame_rate", "main_video_stream", "promised_end_s", "time_base"]
+__all__ = [
+    "extent",
+    "frame_rate",
+    "has_no_end",
+    "main_video_stream",
+    "promised_end_s",
+    "time_base",
+]
 
 _MOST_FRAMES_PER_SECOND = 1000
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -84,6 +91,16 @@ def extent(
         return round(stream.frames * wanted_s / whole_s), wanted_s
     rate = frame_rate(stream)
     return round(wanted_s * rate) if rate else None, wanted_s
+
+
+def has_no_end(container: InputContainer, duration_s: float | None) -> bool:
+    """Tell whether a stream goes on for ever, as far as anybody says: no duration, and no size.
+
+    Some recordings, such as MPEG-TS over HTTP, have no duration that is known in advance; the
+    size of what is read tells them from live streams. That of an HLS playlist tells nothing.
+    """
+    has_size = container.size > 0 and container.format.name != "hls"
+    return duration_s is None and not has_size
 
 
 def promised_end_s(container: InputContainer, stream: VideoStream) -> float | None:

@@ -76,6 +76,10 @@ class PacketLedger:
     more packets than the decoder does. Packets shown before the first frame are not missed: a
     stream that starts between two key frames begins with some that nobody can decode.
 
+    Args:
+        first: Packets shown from here on are missed, also before the first frame; None: the first
+            frame decides.
+
     >>> ledger = PacketLedger()
     >>> for pts in (0, 30, 10, 20):
     ...     ledger.sent(pts)
@@ -83,8 +87,8 @@ class PacketLedger:
     ([0, 1, 0], 0)
     """
 
-    def __init__(self) -> None:
-        self._first: int | None = None
+    def __init__(self, *, first: int | None = None) -> None:
+        self._first = first
         self._waiting: OrderedDict[int, None] = OrderedDict()
 
     def sent(self, pts: int | None) -> None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-__all__ = ["redact", "safe_name", "url_name"]
+__all__ = ["is_address", "redact", "safe_name", "url_name"]
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST = 100
+_ADDRESS = re.compile(r"scene:|[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a source is named by an address, and not by a path.
+
+    >>> is_address("rtsp://cam-1/live"), is_address("scene:street"), is_address("a:b.mp4")
+    (True, True, False)
+    """
+    return _ADDRESS.match(text) is not None
 
 
 def safe_name(text: str) -> str:

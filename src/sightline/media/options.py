@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sightline.media.section import Section
 
 __all__ = ["SourceOptions"]
 
@@ -29,6 +32,10 @@ class SourceOptions:
         camera_rate: Cameras: frames per second to ask for; None: what the driver prefers.
         max_pixels: Videos: refuse pictures of more pixels than this before memory is taken for
             them, because a damaged or hostile header can ask for any size.
+        container: Video files: read them as this container and no other, whatever they look like;
+            None: find out. For files of strangers, who may have made one that looks like another.
+        section: Video files: read only these frames, instead of `start_s` and `end_s`; see
+            `open_section`.
     """
 
     frame_rate: Fraction = Fraction(25)
@@ -40,6 +47,8 @@ class SourceOptions:
     camera_size: tuple[int, int] | None = None
     camera_rate: int | None = None
     max_pixels: int = 16384 * 16384
+    container: Literal["avi", "matroska", "mov", "mpegts"] | None = None
+    section: Section | None = None
 
     def __post_init__(self) -> None:
         for name in ("frame_rate", "timeout_s", "max_pixels", "camera_rate"):
@@ -50,6 +59,8 @@ class SourceOptions:
             raise ValueError(f"start_s must be 0 or more, but is {self.start_s}")
         if self.end_s is not None and not self.end_s > self.start_s:
             raise ValueError(f"end_s must be after start_s={self.start_s}, but is {self.end_s}")
+        if self.section is not None and self.has_range:
+            raise ValueError("a section goes without start_s and end_s: it has a range of its own")
         if self.rtsp_transport not in ("tcp", "udp"):
             raise ValueError(f"rtsp_transport must be 'tcp' or 'udp', not {self.rtsp_transport!r}")
         if self.camera_size is not None and not min(self.camera_size) > 0:

@@ -9,27 +9,39 @@ stages:
 sinks:                        # optional
 - mot: {path: out/mot.txt}
 - video: {path: out/annotated.mp4}
+
+Several sources, each by itself or with what is to be said of it, and processes to share the work:
+
+sources:
+- yard.mp4
+- {url: rtsp://cam-1/live, name: north, mode: freshest, restart: always}
+handlers: 4                   # or auto
+stages:
+- detect
+sinks:
+- mot: {path: "out/{stream}.txt"}
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
 from sightline.errors import PipelineError
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.registry import Kind, create
+from sightline.pipeline.stream_spec import StreamSpec, parse_stream_spec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sightline.sinks.sink import Sink
+    from sightline.sinks.sink import Sink, StreamSinks
 
 __all__ = ["Definition", "load_definition", "parse_definition"]
 
-_KEYS = ("source", "stages", "sinks")
+_KEYS = ("source", "sources", "handlers", "stages", "sinks")
 _NESTED = {"tracker": Kind.TRACKER, "stage": Kind.STAGE}
 """Parameters that are components themselves: a name, or a name with parameters."""
 
@@ -41,12 +53,14 @@ class Definition:
     Attributes:
         pipeline: The stages.
         sinks: Fresh sinks for one run.
-        source: What to open, if the file says so.
+        sources: What to open, if the file says so.
+        handlers: How many processes run the stateless stages; None: the file does not say.
     """
 
     pipeline: Pipeline
-    sinks: tuple[Sink, ...]
-    source: str | int | None
+    sinks: tuple[Sink | StreamSinks, ...]
+    sources: tuple[StreamSpec, ...] = ()
+    handlers: int | Literal["auto"] | None = None
 
 
 def load_definition(path: Path) -> Definition:
@@ -84,14 +98,35 @@ def parse_definition(content: Any) -> Definition:
     unknown = [str(key) for key in content if key not in _KEYS]
     if unknown:
         raise PipelineError(f"unknown key {unknown[0]!r}; known: {', '.join(_KEYS)}")
-    source = content.get("source")
-    if not isinstance(source, str | int | None) or isinstance(source, bool):
-        raise PipelineError(f"'source' is a path, URL or camera index, not {source!r}")
     return Definition(
         pipeline=Pipeline([_component(Kind.STAGE, item) for item in _list(content, "stages")]),
         sinks=tuple(_component(Kind.SINK, item) for item in _list(content, "sinks")),
-        source=source,
+        sources=_sources(content),
+        handlers=_handlers(content.get("handlers")),
     )
+
+
+def _sources(content: dict[str, Any]) -> tuple[StreamSpec, ...]:
+    one = content.get("source")
+    several = _list(content, "sources")
+    if one is not None and several:
+        raise PipelineError("both 'source' and 'sources' are given; put all into 'sources'")
+    specs = tuple(map(parse_stream_spec, several if one is None else [one]))
+    names = [spec.name for spec in specs if spec.name is not None]
+    for name in names:
+        if names.count(name) > 1:
+            raise PipelineError(f"{names.count(name)} sources have the name {name!r}")
+    return specs
+
+
+def _handlers(value: Any) -> int | Literal["auto"] | None:
+    if value is None:
+        return None
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise PipelineError(f"'handlers' is a number of processes or auto, but is {value!r}")
 
 
 def _list(content: dict[str, Any], key: str) -> list[Any]:

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING
 
-from sightline.errors import StageError
-from sightline.pipeline.outcome import Outcome, StageRow
+from sightline.pipeline.outcome import StageRow
 from sightline.pipeline.report import RunReport
 from sightline.scope import Scope
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from sightline.frame import Frame
     from sightline.media.source import Source
+    from sightline.pipeline.outcome import Outcome
     from sightline.pipeline.report import StepTimes
     from sightline.pipeline.stage import Stage
     from sightline.stream import StreamInfo
@@ -114,7 +114,9 @@ class InlineRun:
             reader = _Reader(self._source, shared, window=window, times=self.report.steps)
             stack.enter_context(reader)
             for outcome in reader.outcomes(stop):
-                frame = self._settle(ordered.proceed(outcome))
+                frame = self.report.settle(
+                    ordered.proceed(outcome), max_failures=self._options.max_failures
+                )
                 self.report.wall_s = time.perf_counter() - started
                 if frame is not None:
                     yield frame
@@ -136,25 +138,6 @@ class InlineRun:
             (i for i, (_, stage) in enumerate(stages) if stage.scope is Scope.STREAM), len(stages)
         )
         return StageRow(stages[:cut]), StageRow(stages[cut:])
-
-    def _settle(self, outcome: Outcome) -> Frame | None:
-        """Enter an outcome into the report; return the frame if there is one."""
-        report = self.report
-        for name, elapsed_s in outcome.times:
-            report.steps.add(name, elapsed_s)
-        if outcome.frame is not None:
-            report.frames += 1
-        elif outcome.dropped_by is not None:
-            report.dropped[outcome.dropped_by] = report.dropped.get(outcome.dropped_by, 0) + 1
-        elif (failure := outcome.failure) is not None:
-            report.failed.append(failure)
-            if len(report.failed) > self._options.max_failures:
-                raise StageError(
-                    f"stage {failure.stage!r} failed on frame {failure.seq}: {failure.error}",
-                    stage=failure.stage,
-                    seq=failure.seq,
-                ) from outcome.error
-        return outcome.frame
 
 
 class _Reader:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sightline.errors import PipelineError
+from sightline.frame import Frame
 from sightline.pipeline.report import FailedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sightline.frame import Frame
     from sightline.pipeline.stage import Stage
 
 __all__ = ["Outcome", "StageRow"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,18 +68,34 @@ class StageRow:
             if outcome.frame is None:
                 break
             with guard:
-                started = time.perf_counter()
                 _step(outcome, name, stage)
-                outcome.times.append((name, time.perf_counter() - started))
         return outcome
+
+    def process_many(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Take results of earlier stages on through these, in batches where stages take them.
+
+        The time of a batch counts in equal parts for its frames.
+        """
+        for name, stage, guard in self._guarded:
+            left = [outcome for outcome in outcomes if outcome.frame is not None]
+            for start in range(0, len(left), stage.batch_size):
+                batch = left[start : start + stage.batch_size]
+                with guard:
+                    if not _step_together(batch, name, stage):
+                        for outcome in batch:
+                            _step(outcome, name, stage)
+        return outcomes
 
 
 def _step(outcome: Outcome, name: str, stage: Stage) -> None:
+    """Take one frame through one stage."""
     frame = outcome.frame
     if frame is None:
         return
+    started = time.perf_counter()
     try:
-        outcome.frame = stage.process(frame)
+        result = stage.process(frame)
+        _check_promise(stage, frame, result)
     except Exception as error:  # noqa: BLE001 - a stage is foreign code: its errors are outcomes
         outcome.frame = None
         outcome.error = error
@@ -86,5 +106,42 @@ def _step(outcome: Outcome, name: str, stage: Stage) -> None:
             traceback="".join(traceback.format_exception(error)),
         )
     else:
-        if outcome.frame is None:
-            outcome.dropped_by = name
+        _settle(outcome, result, name)
+    outcome.times.append((name, time.perf_counter() - started))
+
+
+def _step_together(batch: Sequence[Outcome], name: str, stage: Stage) -> bool:
+    """Take a batch through one stage; False if it is to be repeated frame by frame."""
+    if len(batch) == 1:
+        return False
+    started = time.perf_counter()
+    frames = [outcome.frame for outcome in batch if outcome.frame is not None]
+    try:
+        results = stage.process_batch(frames)
+        for frame, result in zip(frames, results, strict=True):
+            _check_promise(stage, frame, result)
+    except Exception:  # noqa: BLE001 - foreign code; what is wrong shows when it is repeated
+        _log.warning("batch failed stage=%s frames=%d", name, len(frames), exc_info=True)
+        return False
+    share_s = (time.perf_counter() - started) / len(batch)
+    for outcome, result in zip(batch, results, strict=True):
+        _settle(outcome, result, name)
+        outcome.times.append((name, share_s))
+    return True
+
+
+def _check_promise(stage: Stage, frame: Frame, result: Frame | None) -> None:
+    if result is not None and not isinstance(result, Frame):
+        raise PipelineError(
+            f"stage {stage.name!r} returned {type(result).__name__}, not a frame or None"
+        )
+    if result is not None and not stage.changes_image and result.image is not frame.image:
+        raise PipelineError(
+            f"stage {stage.name!r} says changes_image = False, but returned another image"
+        )
+
+
+def _settle(outcome: Outcome, result: Frame | None, name: str) -> None:
+    outcome.frame = result
+    if result is None:
+        outcome.dropped_by = name

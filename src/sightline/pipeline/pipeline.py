@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sightline.errors import PipelineError
+from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.inline import InlineRun, RunOptions, frames_in_window
+from sightline.pipeline.outputs import close_shared, sinks_for
 from sightline.pipeline.stage import Stage
+from sightline.pipeline.stream_spec import StreamSpec
 from sightline.pipeline.write_behind import WriteBehind
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
     from sightline.media.source import Source
     from sightline.pipeline.report import RunReport
-    from sightline.sinks.sink import Sink
+    from sightline.sinks.sink import Sink, StreamSinks
+
+    SourceLike = StreamSpec | str | int | Path | Source
 
 __all__ = ["Pipeline"]
 
@@ -47,6 +56,10 @@ class Pipeline:
         for stage in stages:
             if not isinstance(stage, Stage):
                 raise PipelineError(f"{stage!r} is not a stage; derive its class from Stage")
+            if stage.batch_size < 1:
+                raise PipelineError(
+                    f"stage {stage.name!r}: batch_size must be 1 or more, but is {stage.batch_size}"
+                )
         if len({id(stage) for stage in stages}) < len(stages):
             raise PipelineError("a stage object stands in the pipeline twice; make a second object")
         self.stages = tuple(stages)
@@ -61,6 +74,11 @@ class Pipeline:
             nth = count[stage.name] = count.get(stage.name, 0) + 1
             named.append((stage.name if nth == 1 else f"{stage.name}-{nth}", stage))
         return named
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the stateless stages are open."""
+        return self._open is not None
 
     def open(self) -> None:
         """Open the stateless stages, which load their models; does nothing if they are open."""
@@ -114,39 +132,119 @@ class Pipeline:
             raise
         return InlineRun(opened, self.named_stages, options=options or RunOptions())
 
+    @overload
     def run(
         self,
         source: str | int | Path | Source,
-        sinks: Sequence[Sink] = (),
+        sinks: Sequence[Sink | StreamSinks] = (),
         *,
         options: RunOptions | None = None,
         on_frame: Callable[[RunReport], Any] | None = None,
-    ) -> RunReport:
-        """Run inline until the source ends, feeding every frame to all sinks.
+    ) -> RunReport: ...
+
+    @overload
+    def run(
+        self,
+        source: SourceLike | Sequence[SourceLike],
+        sinks: Sequence[Sink | StreamSinks] = (),
+        *,
+        handlers: int | Literal["auto"],
+        options: GraphOptions | None = None,
+        on_frame: Callable[[Any], Any] | None = None,
+    ) -> Any: ...
+
+    def run(
+        self,
+        source: Any,
+        sinks: Sequence[Sink | StreamSinks] = (),
+        *,
+        handlers: int | Literal["auto"] | None = None,
+        options: Any = None,
+        on_frame: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Run until the source ends, feeding every frame to all sinks.
+
+        Without `handlers` all happens in this process. With them the pipeline runs as a real-time
+        graph: a process per source, handler processes for the stateless stages, and this process
+        for stream stages and sinks; the results are the same.
 
         Nothing is written before the source and all models are open. However the run ends,
         the outputs are valid for the frames that were finished; if there is none because of an
         error, no output is left.
 
         Args:
-            source: Whatever `open_source` takes.
+            source: Whatever `open_source` takes; with handlers also a `StreamSpec`, or a list.
             sinks: Where results go; each sink object serves one run.
-            options: How the run behaves.
-            on_frame: Called in this thread after every frame with the report so far.
+            handlers: How many handler processes; `auto`: measure a few frames, then choose between
+                these and this process, and log why.
+            options: How the run behaves: `RunOptions`, or with handlers `GraphOptions`.
+            on_frame: Called in this thread with the report so far, after every frame; with
+                handlers, a few times a second.
+
+        Returns:
+            A `RunReport`; with handlers a `GraphReport`; with `auto` the one that belongs to what
+            was chosen.
 
         Raises:
             MediaError: The source cannot be opened, or failed for good.
             ModelError: A stage cannot load its model.
             StageError: A stage raised on more frames than `options.max_failures`.
             OutputError: A sink cannot write.
+            GraphError: The graph cannot be started, or cannot go on.
         """
+        if handlers is None:
+            return self._run_inline(source, sinks, options=options, on_frame=on_frame)
+        sources = (
+            source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
+        )
+        options = options or GraphOptions()
+        if handlers == "auto":
+            choice = import_module("sightline.graph.choice")  # a layer above this one
+            chosen = choice.choose_handlers(self, sources, needs_graph=options.stay)
+            handlers = chosen.handlers
+        if handlers is None:
+            (only,) = sources
+            only = only.source if isinstance(only, StreamSpec) else only
+            return self._run_inline(only, sinks, options=_as_inline(options), on_frame=on_frame)
+        graph = import_module("sightline.graph.running")  # a layer above this one
+        options = replace(options, handlers=handlers)
+        return graph.run_graph(self, sources, sinks, options=options, on_progress=on_frame)
+
+    def start(
+        self,
+        sources: Sequence[SourceLike],
+        sinks: Sequence[Sink | StreamSinks] = (),
+        *,
+        options: GraphOptions | None = None,
+    ) -> Any:
+        """Start the pipeline as a real-time graph and return at once.
+
+        Returns:
+            A `GraphRun`, to steer it while it runs; close it, or use it in `with`.
+
+        Raises:
+            PipelineError: A stage or source cannot be sent to another process, or a sink takes
+                only one stream.
+        """
+        graph = import_module("sightline.graph.running")  # a layer above this one
+        return graph.GraphRun(self, sources, sinks, options=options)
+
+    def _run_inline(
+        self,
+        source: str | int | Path | Source,
+        sinks: Sequence[Sink | StreamSinks],
+        *,
+        options: RunOptions | None,
+        on_frame: Callable[[RunReport], Any] | None,
+    ) -> RunReport:
         options = options or RunOptions()
         was_open = self._open is not None
         try:
             with self.frames(source, options=options) as run:
                 report = run.report
                 window = frames_in_window(options.window_bytes, report.stream)
-                writer = WriteBehind(sinks, report.stream, window=window, times=report.steps)
+                chosen = sinks_for(sinks, report.stream, streams=1)
+                writer = WriteBehind(chosen, report.stream, window=window, times=report.steps)
                 started = time.perf_counter()
                 with writer:
                     for frame in run:
@@ -155,6 +253,12 @@ class Pipeline:
                             on_frame(report)
                 report.wall_s = time.perf_counter() - started
         finally:
+            close_shared(sinks)
             if not was_open:
                 self.close()
         return report
+
+
+def _as_inline(options: GraphOptions) -> RunOptions:
+    most = sys.maxsize if options.max_failures is None else options.max_failures
+    return RunOptions(max_failures=most, stop=options.stop)

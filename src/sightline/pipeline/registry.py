@@ -42,6 +42,7 @@ _BUILT_IN: dict[Kind, dict[str, str]] = {
     Kind.STAGE: {
         "detect": "sightline.pipeline.stages:Detect",
         "draw": "sightline.pipeline.stages:Draw",
+        "per-object": "sightline.pipeline.per_object:PerObject",
         "track": "sightline.pipeline.stages:Track",
     },
     Kind.SINK: {
@@ -52,6 +53,8 @@ _BUILT_IN: dict[Kind, dict[str, str]] = {
         "parquet": "sightline.sinks.parquet:ParquetFile",
         "tracks": "sightline.sinks.tracks:TracksFile",
         "video": "sightline.sinks.video:VideoFile",
+        "web": "sightline.live.web:Web",
+        "window": "sightline.live.window:Window",
     },
     Kind.TRACKER: {
         "sort": "sightline.tracking.sort:Sort",

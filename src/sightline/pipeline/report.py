@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sightline.errors import StageError
 from sightline.stream import Losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sightline.frame import Frame
+    from sightline.pipeline.outcome import Outcome
     from sightline.stream import StreamInfo
 
 __all__ = ["FailedFrame", "RunReport", "StepTime", "StepTimes"]
@@ -41,9 +44,9 @@ class StepTime:
     calls: int = 0
     total_s: float = 0.0
 
-    def add(self, elapsed_s: float) -> None:
-        """Count one call."""
-        self.calls += 1
+    def add(self, elapsed_s: float, *, calls: int = 1) -> None:
+        """Count one call, or several that took this long together."""
+        self.calls += calls
         self.total_s += elapsed_s
 
 
@@ -62,9 +65,13 @@ class StepTimes:
         finally:
             self.add(step, time.perf_counter() - started)
 
-    def add(self, step: str, elapsed_s: float) -> None:
-        """Count one call of a step that took this many seconds."""
-        self._steps.setdefault(step, StepTime()).add(elapsed_s)
+    def add(self, step: str, elapsed_s: float, *, calls: int = 1) -> None:
+        """Count one call of a step that took this many seconds, or several together."""
+        self._steps.setdefault(step, StepTime()).add(elapsed_s, calls=calls)
+
+    def totals(self) -> dict[str, tuple[int, float]]:
+        """Give calls and seconds by step, in order of first use."""
+        return {name: (step.calls, step.total_s) for name, step in self._steps.items()}
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """Report calls, total seconds and mean milliseconds by step, in order of first use."""
@@ -114,9 +121,36 @@ class RunReport:
         """Every frame of the source reached the sinks or was dropped on purpose."""
         return not (self.stopped or self.failed or self.losses)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Convert to JSON values."""
+    def settle(self, outcome: Outcome, *, max_failures: int) -> Frame | None:
+        """Enter what became of a frame; return it if it goes to the sinks.
+
+        Args:
+            outcome: Of the next frame.
+            max_failures: Frames that may fail.
+
+        Raises:
+            StageError: One more has failed.
+        """
+        for name, elapsed_s in outcome.times:
+            self.steps.add(name, elapsed_s)
+        if outcome.frame is not None:
+            self.frames += 1
+        elif outcome.dropped_by is not None:
+            self.dropped[outcome.dropped_by] = self.dropped.get(outcome.dropped_by, 0) + 1
+        elif (failure := outcome.failure) is not None:
+            self.failed.append(failure)
+            if len(self.failed) > max_failures:
+                raise StageError(
+                    f"stage {failure.stage!r} failed on frame {failure.seq}: {failure.error}",
+                    stage=failure.stage,
+                    seq=failure.seq,
+                ) from outcome.error
+        return outcome.frame
+
+    def as_dict(self, *, latest_failed: int | None = None) -> dict[str, Any]:
+        """Convert to JSON values, with only so many of the failed frames if a number is given."""
         stream = self.stream
+        failed = self.failed if latest_failed is None else self.failed[-latest_failed:]
         return {
             "stream": stream.name,
             "width": stream.width,
@@ -129,7 +163,7 @@ class RunReport:
             "complete": self.complete,
             "stopped": self.stopped,
             "dropped": dict(self.dropped),
-            "failed": [asdict(failure) for failure in self.failed],
+            "failed": [asdict(failure) for failure in failed],
             "losses": asdict(self.losses),
             "steps": self.steps.as_dict(),
             "stages": self.stages,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sightline.errors import PipelineError
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from sightline.frame import Frame
@@ -26,10 +28,21 @@ class Stage(ABC):
         scope: What the result for a frame depends on; see `Scope`.
         concurrency: How many threads may be inside `process` at once. Raise it only for a
             `STATELESS` stage whose `process` is thread-safe and releases the GIL.
+        batch_size: How many frames a runner may hand to `process_batch` at once.
+        changes_image: False promises that `process` returns frames with the image that it got;
+            a runner then needs no memory for another one. A broken promise is a failed frame.
+        reads_image: False promises that `process` looks at no pixels, neither of `frame.image` nor
+            later: a runner that keeps results without images may then give it a frame whose image
+            has the right shape, and anything in it.
+        changeable: Names of the parameters that `change` accepts.
     """
 
     scope: Scope = Scope.STATELESS
     concurrency: int = 1
+    batch_size: int = 1
+    changes_image: bool = True
+    reads_image: bool = True
+    changeable: frozenset[str] = frozenset()
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -53,6 +66,53 @@ class Stage(ABC):
             The frame to pass on (`frame.replace(...)`), or None to drop it: later stages and
             sinks do not see it, and the run report counts it.
         """
+
+    def process_batch(self, frames: Sequence[Frame]) -> Sequence[Frame | None]:
+        """Work on several frames at once; by default, on one after the other.
+
+        For models that are faster with several images. If it raises, its frames are processed
+        again, each by `process`, so that only the bad one fails; the inline runner calls nothing
+        but `process`.
+
+        Args:
+            frames: 1 to `batch_size`, of any streams, images of any sizes.
+
+        Returns:
+            For each frame, in the same order, what `process` would return.
+        """
+        return [self.process(frame) for frame in frames]
+
+    def change(self, /, **parameters: Any) -> None:
+        """Change parameters while the stage is in use, from another thread than `process` is.
+
+        A frame that is being processed meanwhile may see old or new values.
+
+        Args:
+            parameters: New values by name.
+
+        Raises:
+            PipelineError: A parameter is not in `changeable`, or a value is wrong; nothing has
+                changed then.
+        """
+        for name in parameters:
+            if name not in self.changeable:
+                known = ", ".join(sorted(self.changeable)) or "none"
+                raise PipelineError(
+                    f"stage {self.name!r} cannot change {name!r} while it runs; changeable: {known}"
+                )
+        try:
+            self.apply_change(parameters)
+        except (TypeError, ValueError) as error:
+            raise PipelineError(f"stage {self.name!r}: {error}") from error
+
+    def apply_change(self, parameters: Mapping[str, Any]) -> None:
+        """Take over new values of `changeable` parameters; by default, sets the attributes.
+
+        Override it to check values (raise `ValueError` before anything is changed), or to set
+        something else. What `process` reads once per frame needs no lock.
+        """
+        for name, value in parameters.items():
+            setattr(self, name, value)
 
     def close(self) -> None:  # noqa: B027 - an optional hook
         """Release what `open()` made; called after the last frame, whatever happened."""

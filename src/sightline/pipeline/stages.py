@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sightline.detect.catalogue import DEFAULT_MODEL
+from sightline.detect.detector import AdjustableDetector
 from sightline.detect.given_options import read_options
 from sightline.detect.opening import open_detector
-from sightline.draw.annotate import DrawStyle, Trails, draw_detections
+from sightline.draw.annotate import DrawStyle, Trails, copy_as_bgr, draw_onto
 from sightline.errors import PipelineError
 from sightline.pipeline.stage import Stage
 from sightline.scope import Scope
@@ -29,6 +30,8 @@ __all__ = ["Detect", "Draw", "Track"]
 class Detect(Stage):
     """Find objects; sets `frame.detections`.
 
+    `confidence` and `nms` of ONNX detectors can be changed while it runs.
+
     Args:
         detector: A name from the catalogue (`sightline models list`), `demo`, `motion`, the path
             of an ONNX file, or a `Detector`.
@@ -40,6 +43,8 @@ class Detect(Stage):
     Raises:
         ModelError: The name is unknown, or an option is unknown or wrong.
     """
+
+    changes_image = False
 
     def __init__(
         self,
@@ -57,6 +62,8 @@ class Detect(Stage):
         )
         self.scope = self.detector.scope
         self.concurrency = self.detector.concurrency
+        if isinstance(self.detector, AdjustableDetector):
+            self.changeable = self.detector.changeable
 
     def open(self) -> None:
         """Load the model; download it first if the catalogue says where it is."""
@@ -67,6 +74,11 @@ class Detect(Stage):
         """Replace the frame's detections by what the detector finds."""
         (detections,) = self.detector.detect([frame.image])
         return frame.replace(detections=detections)
+
+    def apply_change(self, parameters: Mapping[str, Any]) -> None:
+        """Change options of the detector."""
+        if isinstance(self.detector, AdjustableDetector):
+            self.detector.change(**parameters)
 
     def close(self) -> None:
         """Release the model."""
@@ -85,6 +97,8 @@ class Track(Stage):
     """
 
     scope = Scope.STREAM
+    changes_image = False
+    reads_image = False
 
     def __init__(self, tracker: Tracker | None = None) -> None:
         self.tracker: Tracker = tracker if tracker is not None else Sort()
@@ -130,10 +144,10 @@ class Draw(Stage):
         """Replace the image by an annotated copy."""
         if self._trails is not None:
             self._trails.update(frame.detections)
-        image = draw_detections(
-            frame.image, frame.detections, style=self.style, trails=self._trails
-        )
-        return frame.replace(image=image)
+        canvas = frame.empty_image((frame.height, frame.width, 3))
+        copy_as_bgr(frame.image, canvas)
+        draw_onto(canvas, frame.detections, style=self.style, trails=self._trails)
+        return frame.replace(image=canvas)
 
     def describe(self) -> dict[str, Any]:
         """State the length of the trails."""

@@ -15,7 +15,6 @@ from sightline.sinks.values import objects_of, time_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-    from typing import Any
 
     from sightline.frame import Frame
     from sightline.sinks.file import Writer
@@ -62,7 +61,7 @@ class _CocoWriter(TextWriter):
         self._text.write(f'{{"info":{encode({"description": stream})},\n"images":[')
 
     def add(self, frame: Frame) -> None:
-        objects = list(objects_of(frame))
+        objects = objects_of(frame)
         self._learn_categories(frame.detections.class_names, objects)
         image = {
             "id": frame.seq,
@@ -74,7 +73,7 @@ class _CocoWriter(TextWriter):
         self._text.write(next(self._before_image) + encode(image))
         for found in objects:
             annotation = _annotation(found, frame.seq, next(self._annotation_ids))
-            self._annotations.write(next(self._before_annotation) + encode(annotation))
+            self._annotations.write(next(self._before_annotation) + annotation)
 
     def _learn_categories(
         self, class_names: tuple[str, ...], objects: Iterable[ObjectValues]
@@ -107,16 +106,11 @@ class _CocoWriter(TextWriter):
             super().abandon()
 
 
-def _annotation(found: ObjectValues, image_id: int, annotation_id: int) -> dict[str, Any]:
+def _annotation(found: ObjectValues, image_id: int, annotation_id: int) -> str:
     x1, y1, x2, y2 = found.xyxy
     width, height = round(x2 - x1, 3), round(y2 - y1, 3)
-    return {
-        "id": annotation_id,
-        "image_id": image_id,
-        "category_id": found.class_id,
-        "bbox": [x1, y1, width, height],
-        "area": round(width * height, 3),
-        "iscrowd": 0,
-        "score": found.confidence,
-        "track_id": found.track_id,
-    }
+    return (
+        f'{{"id":{annotation_id},"image_id":{image_id},"category_id":{found.class_id},'
+        f'"bbox":[{x1},{y1},{width},{height}],"area":{round(width * height, 3)},"iscrowd":0,'
+        f'"score":{found.confidence},"track_id":{found.track_id}}}'
+    )

@@ -8,6 +8,7 @@ What every sink that writes a file shares is here; the formats are in modules of
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 from abc import ABC, abstractmethod
@@ -19,12 +20,16 @@ from sightline.errors import OutputError, SightlineError
 
 if TYPE_CHECKING:
     from os import PathLike
-    from typing import TextIO
+    from typing import Self, TextIO
 
     from sightline.frame import Frame
     from sightline.stream import StreamInfo
 
 __all__ = ["FileSink", "TextWriter", "Writer"]
+
+
+_STREAM = "{stream}"
+"""What the name of the stream replaces in a path."""
 
 
 class Writer(Protocol):
@@ -44,7 +49,7 @@ class FileSink(ABC):
     """A sink that writes one file; a format says in `_start` what goes into it.
 
     `open()` creates the parent folders. `close()` replaces a file that is there already. A closed
-    sink may be opened again.
+    sink may be opened again. Where the path contains `{stream}`, a runner makes a sink per stream.
 
     Args:
         path: The file to write.
@@ -54,8 +59,20 @@ class FileSink(ABC):
         self.path = Path(path)
         if not self.path.name:
             raise ValueError(f"path must name a file, but is {str(path)!r}")
-        self._part = self.path.with_name(self.path.name + ".part")
         self._writer: Writer | None = None
+
+    def for_stream(self, stream: StreamInfo) -> Self:
+        """Copy with the name of the stream instead of `{stream}` in the path; else itself."""
+        path = str(self.path)
+        if _STREAM not in path:
+            return self
+        made = copy.copy(self)
+        made.path = Path(path.replace(_STREAM, stream.name))
+        return made
+
+    @property
+    def _part(self) -> Path:
+        return self.path.with_name(self.path.name + ".part")
 
     @abstractmethod
     def _start(self, part: Path, stream: StreamInfo) -> Writer:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["encode", "separators"]
+__all__ = ["encode", "quote", "separators"]
 
 encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""Write a value as compact JSON."""
+"""Write a value as compact JSON.
+
+Numbers that are known to be finite read the same in an f-string, which takes a third of the time.
+"""
+
+
+@lru_cache(maxsize=1024)
+def quote(text: str) -> str:
+    """Write a text that occurs again and again, such as the name of a class, as JSON.
+
+    >>> quote("traffic light")
+    '"traffic light"'
+    """
+    return encode(text)
 
 
 def separators(first: str = "\n", others: str = ",\n") -> Iterator[str]:

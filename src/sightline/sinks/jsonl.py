@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sightline.sinks.file import FileSink, TextWriter
-from sightline.sinks.json_text import encode
+from sightline.sinks.json_text import quote
 from sightline.sinks.values import objects_of, time_of
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sightline.frame import Frame
     from sightline.sinks.file import Writer
+    from sightline.sinks.values import ObjectValues
     from sightline.stream import StreamInfo
 
 __all__ = ["JsonlFile"]
@@ -36,20 +37,16 @@ class JsonlFile(FileSink):
 
 class _JsonlWriter(TextWriter):
     def add(self, frame: Frame) -> None:
-        detections = [
-            {
-                "xyxy": found.xyxy,
-                "confidence": found.confidence,
-                "class_id": found.class_id,
-                "class": found.class_name,
-                "track_id": found.track_id,
-            }
-            for found in objects_of(frame)
-        ]
-        line = {
-            "seq": frame.seq,
-            "pts": frame.pts,
-            "time_s": time_of(frame),
-            "detections": detections,
-        }
-        self._text.write(encode(line) + "\n")
+        detections = ",".join(map(_detection, objects_of(frame)))
+        self._text.write(
+            f'{{"seq":{frame.seq},"pts":{frame.pts},"time_s":{time_of(frame)},'
+            f'"detections":[{detections}]}}\n'
+        )
+
+
+def _detection(found: ObjectValues) -> str:
+    (x1, y1, x2, y2), confidence, class_id, class_name, track_id = found
+    return (
+        f'{{"xyxy":[{x1},{y1},{x2},{y2}],"confidence":{confidence},"class_id":{class_id},'
+        f'"class":{quote(class_name)},"track_id":{track_id}}}'
+    )

@@ -70,8 +70,8 @@ class _ParquetWriter:
         except ImportError as error:
             raise MissingExtraError.of("Parquet output", "parquet") from error
         self._untracked = untracked
-        self._blocks: list[NDArray[np.void]] = []
-        self._class_names: list[str] = []
+        self._blocks: list[tuple[NDArray[np.void], list[str]]] = []
+        self._rows = 0
         self._pyarrow = pa
         self._schema = _schema(pa, stream)
         self._file = part.open("wb")
@@ -89,20 +89,21 @@ class _ParquetWriter:
             block[name] = getattr(found, name)
         for column, name in enumerate(("x1", "y1", "x2", "y2")):
             block[name] = found.xyxy[:, column]
-        self._blocks.append(block)
-        self._class_names += [found.class_name(row) for row in range(len(found))]
-        if len(self._class_names) >= _ROWS_PER_GROUP:
+        # Values and names go in by one call: a Ctrl-C between two would leave columns of two sizes.
+        self._blocks.append((block, [found.class_name(row) for row in range(len(found))]))
+        self._rows += len(found)
+        if self._rows >= _ROWS_PER_GROUP:
             self._write_group()
 
     def _write_group(self) -> None:
-        rows = np.concatenate(self._blocks)
+        blocks, self._blocks, self._rows = self._blocks, [], 0
+        rows = np.concatenate([values for values, _ in blocks])
         columns: dict[str, Any] = {name: rows[name] for name in _ROW.names or ()}
-        columns["class"] = self._class_names
+        columns["class"] = [name for _, names in blocks for name in names]
         self._table.write_table(self._pyarrow.table(columns, schema=self._schema))
-        self._blocks, self._class_names = [], []
 
     def finish(self) -> None:
-        if self._class_names:
+        if self._blocks:
             self._write_group()
         self._table.close()
         self._file.close()

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sightline.frame import Frame
     from sightline.stream import StreamInfo
 
-__all__ = ["Sink"]
+__all__ = ["Sink", "StreamSinks"]
 
 
 @runtime_checkable
@@ -44,3 +44,14 @@ class Sink(Protocol):
 
     def discard(self) -> None:
         """Give the output up and leave nothing of it behind. Does nothing after `close()`."""
+
+
+@runtime_checkable
+class StreamSinks(Protocol):
+    """Makes the sinks of a run that has several streams: one for each.
+
+    If it has a method `close`, that is called at the end of the run, to release what they share.
+    """
+
+    def for_stream(self, stream: StreamInfo) -> Sink:
+        """Make the sink for one stream; itself, if it can take only one stream."""

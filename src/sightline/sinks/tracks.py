@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from sightline.sinks.file import FileSink, TextWriter
-from sightline.sinks.json_text import encode, separators
+from sightline.sinks.json_text import quote, separators
 from sightline.sinks.spool import TrackSpool
 from sightline.sinks.values import objects_of, wanted
 
@@ -50,10 +50,8 @@ class _TracksWriter(TextWriter):
             raise
 
     def add(self, frame: Frame) -> None:
-        self._spool.add(
-            (found.track_id, _entry(found, frame.seq))
-            for found in wanted(objects_of(frame), "skip")
-        )
+        for found in wanted(objects_of(frame), "skip"):
+            self._spool.add(found.track_id, _entry(found, frame.seq))
 
     def finish(self) -> None:
         self._text.write("{")
@@ -61,8 +59,8 @@ class _TracksWriter(TextWriter):
             tracks = groupby(spooled, key=itemgetter(0))
             for separator, (track_id, entries) in zip(separators(), tracks, strict=False):
                 self._text.write(f'{separator}"{track_id}":[')
-                for comma, (_, entry) in zip(separators("", ","), entries, strict=False):
-                    self._text.write(comma + entry)
+                for comma, (_, some) in zip(separators("", ","), entries, strict=False):
+                    self._text.write(comma + some)
                 self._text.write("]")
         self._text.write("\n}\n")
         self._spool.close()
@@ -75,10 +73,7 @@ class _TracksWriter(TextWriter):
 
 def _entry(found: ObjectValues, seq: int) -> str:
     x1, y1, x2, y2 = found.xyxy
-    return encode(
-        {
-            "class": found.class_name,
-            "frame_number": seq,
-            "positions": {"x1": x1, "y1": y1, "x2": x2, "y2": y2},
-        }
+    return (
+        f'{{"class":{quote(found.class_name)},"frame_number":{seq},'
+        f'"positions":{{"x1":{x1},"y1":{y1},"x2":{x2},"y2":{y2}}}}}'
     )

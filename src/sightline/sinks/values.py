@@ -6,6 +6,7 @@ where the float32 would print as `0.30000001192092896`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -14,10 +15,11 @@ from sightline.detections import UNTRACKED
 from sightline.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from sightline.detections import Detections
     from sightline.frame import Frame
 
 __all__ = ["ObjectValues", "Untracked", "check_untracked", "objects_of", "time_of", "wanted"]
@@ -36,24 +38,28 @@ class ObjectValues(NamedTuple):
     track_id: int
 
 
-def objects_of(frame: Frame) -> Iterator[ObjectValues]:
-    """Yield the objects of a frame in the order of its detections.
+def objects_of(frame: Frame) -> Sequence[ObjectValues]:
+    """List the objects of a frame in the order of its detections.
 
     Raises:
         OutputError: A box or confidence is not finite, which text formats cannot express.
     """
-    found = frame.detections
+    return _objects_of(frame.detections, frame.seq)
+
+
+@lru_cache(maxsize=8)  # all sinks of a run ask for one frame in turn; a few runs may write at once
+def _objects_of(found: Detections, seq: int) -> Sequence[ObjectValues]:
     class_ids = found.class_id.tolist()
     names = found.class_names
     columns = zip(
-        _rounded(found.xyxy, 3, frame.seq),
-        _rounded(found.confidence, 4, frame.seq),
+        _rounded(found.xyxy, 3, seq),
+        _rounded(found.confidence, 4, seq),
         class_ids,
         [names[i] if 0 <= i < len(names) else str(i) for i in class_ids],
         found.track_id.tolist(),
         strict=True,
     )
-    return map(ObjectValues._make, columns)
+    return tuple(map(ObjectValues._make, columns))
 
 
 def _rounded(values: NDArray[np.float32], decimals: int, seq: int) -> list[Any]:
@@ -64,7 +70,7 @@ def _rounded(values: NDArray[np.float32], decimals: int, seq: int) -> list[Any]:
     return rounded
 
 
-def wanted(objects: Iterator[ObjectValues], untracked: Untracked) -> Iterator[ObjectValues]:
+def wanted(objects: Iterable[ObjectValues], untracked: Untracked) -> Iterable[ObjectValues]:
     """Leave out what does not belong into a table of tracks."""
     if untracked == "write":
         return objects

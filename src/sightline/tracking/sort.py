@@ -96,11 +96,16 @@ class Sort:
         self.max_age = max_age
         self.min_hits = min_hits
         self.iou_threshold = iou_threshold
-        self.reset()
+        self._begin()
 
     def reset(self) -> None:
-        """Forget all tracks and start numbering at 1 again."""
-        self._resume(frame=0, next_id=1, states=np.empty((8, 4, 0)))
+        """Forget all tracks and start numbering at 1 again.
+
+        Loads what the first frame would otherwise wait for; a tracker that is only described, or
+        that another process uses, does without.
+        """
+        load_solver()
+        self._begin()
 
     def describe(self) -> dict[str, Any]:
         """State the name and the options."""
@@ -133,8 +138,10 @@ class Sort:
         self.iou_threshold = state["iou_threshold"]
         self._resume(frame=state["frame"], next_id=state["next_id"], states=state["states"])
 
+    def _begin(self) -> None:
+        self._resume(frame=0, next_id=1, states=np.empty((8, 4, 0)))
+
     def _resume(self, *, frame: int, next_id: int, states: NDArray[np.float64]) -> None:
-        load_solver()
         self._frame = frame
         self._next_id = next_id
         self._measurements_of = lru_cache(_KEPT_WORKSPACES)(Measurements)

@@ -30,6 +30,7 @@ def test_a_device_yields_frames_until_it_is_closed():
     assert (source.info.name, source.info.width, source.info.height) == ("camera-0", 64, 48)
     assert source.info.frame_count is None
     assert source.info.duration_s is None
+    assert source.info.live
 
 
 def test_size_and_rate_are_asked_for():

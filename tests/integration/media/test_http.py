@@ -121,6 +121,7 @@ def test_a_video_is_read_from_a_server(name, site, write_video, read_number):
         assert [read_number(frame.image) for frame in source.frames()] == list(range(20))
         assert not source.losses
         assert source.info.name == f"{site.place}/{name}".replace("/", "-").replace(":", "-")
+        assert not source.info.live
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "fast.mp4", "a.mkv", "a.ts"])
@@ -253,11 +254,10 @@ def test_motion_jpeg_of_a_camera_is_read(site):
 
     site.streams["camera"] = stream
     values = []
-    with (
-        closing(open_source(f"http://{site.place}/camera")) as source,
-        pytest.raises(MediaError, match="camera: the connection broke off"),
-    ):
-        values.extend(int(frame.image.mean()) for frame in source.frames())
+    with closing(open_source(f"http://{site.place}/camera")) as source:
+        assert source.info.live
+        with pytest.raises(MediaError, match="camera: the connection broke off"):
+            values.extend(int(frame.image.mean()) for frame in source.frames())
     assert values == pytest.approx([10, 120, 240], abs=2)
 
 
@@ -276,6 +276,15 @@ def test_an_hls_playlist_is_read_through_its_segments(site, tmp_path, write_vide
     site.files["list.m3u8"] = playlist(tmp_path, "0.ts", f"http://{site.place}/1.ts")
     with closing(open_source(f"http://{site.place}/list.m3u8")) as source:
         assert [read_number(frame.image) for frame in source.frames()] == list(range(40))
+        assert not source.info.live
+
+
+def test_an_hls_playlist_that_will_grow_is_live(site, tmp_path, write_video):
+    site.files["0.ts"] = write_video("0.ts")
+    path = site.files["list.m3u8"] = playlist(tmp_path, "0.ts")
+    path.write_text(path.read_text().replace("#EXT-X-ENDLIST\n", ""))
+    with closing(open_source(f"http://{site.place}/list.m3u8")) as source:
+        assert source.info.live
 
 
 def test_an_hls_playlist_cannot_reach_the_files_of_this_machine(site, tmp_path, write_video):

@@ -50,6 +50,7 @@ def test_a_stream_is_read_to_its_end(write_video, read_number):
     assert numbers == list(range(30))
     assert (info.width, info.height) == (128, 96)
     assert info.name == place.replace(":", "-").replace("/", "-")
+    assert not info.live  # the server states how long the recording is
     assert not source.losses
 
 

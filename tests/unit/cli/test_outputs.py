@@ -1,12 +1,9 @@
-"""Format names and small files of the command line."""
-
-import json
+"""Format names of the command line."""
 
 import click
 import pytest
 
-from sightline.cli.outputs import split_formats, write_json
-from sightline.errors import OutputError
+from sightline.cli.outputs import split_formats
 from sightline.pipeline.outputs import ALL_FORMATS, DEFAULT_FORMATS, make_sinks
 
 
@@ -31,12 +28,3 @@ def test_without_a_tracker_tables_hold_what_is_on_no_track(tmp_path):
     for tracked, expected in ((True, "skip"), (False, "write")):
         sinks = make_sinks(["csv", "mot", "parquet"], tmp_path, tracked=tracked)
         assert {sink.untracked for sink in sinks} == {expected}
-
-
-def test_json_is_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "new" / "summary.json"
-    write_json(path, {"a": 1})
-    assert json.loads(path.read_text()) == {"a": 1}
-    assert [p.name for p in path.parent.iterdir()] == ["summary.json"]
-    with pytest.raises(OutputError, match="cannot write /dev/null/x"):
-        write_json(type(path)("/dev/null/x"), {})

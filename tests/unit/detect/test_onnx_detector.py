@@ -7,13 +7,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from sightline.detect.detector import Detector
+from sightline.detect.detector import AdjustableDetector, Detector
 from sightline.detect.model_file import ModelFile
 from sightline.detect.nms import Suppression
 from sightline.detect.onnx_detector import OnnxDetector
 from sightline.detect.onnx_options import OnnxOptions
 from sightline.detect.onnx_runtime import Provider
 from sightline.errors import ModelError
+from sightline.processors import usable_cores
 from sightline.scope import Scope
 
 FRAME = np.full((64, 64, 3), 200, np.uint8)
@@ -74,6 +75,29 @@ def test_an_unknown_class_is_an_error_when_the_detector_is_opened(model):
         opened(model, classes=("doge",))
 
 
+def test_confidence_and_overlap_can_be_changed_between_images(model):
+    detector = opened(model, suppression=Suppression.AGNOSTIC)
+    assert isinstance(detector, AdjustableDetector)
+
+    detector.change(nms=1.0)
+    assert found(detector) == [(1, 0.8), (0, 0.7), (0, 0.6)]
+    detector.change(confidence=0.65)
+    assert found(detector) == [(1, 0.8), (0, 0.7)]
+    assert detector.describe()["options"]["confidence"] == 0.65
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"nms": 0.1, "confidence": 2}, {"confidence": "a"}, {"classes": ["cat"]}]
+)
+def test_a_wrong_change_changes_nothing(model, wrong):
+    detector = opened(model)
+    before = detector.describe()
+
+    with pytest.raises((ValueError, TypeError), match=r"confidence|not supported|classes"):
+        detector.change(**wrong)
+    assert detector.describe() == before
+
+
 def test_no_more_than_the_most_confident_are_returned(model):
     assert found(opened(model, max_detections=2)) == [(1, 0.8), (0, 0.7)]
 
@@ -105,8 +129,12 @@ def test_gray_frames_are_detected_in(model):
     assert len(found(opened(model), FRAME[:, :, 0])) == 3
 
 
-def test_threads_share_a_detector_and_get_what_one_thread_gets(build_model, encode):
-    detector = opened(build_model(encode["yolov8"](OBJECTS)), parallel=2)
+@pytest.mark.parametrize("threads_per_run", [1, 2])
+def test_threads_share_a_detector_and_get_what_one_thread_gets(
+    build_model, encode, threads_per_run
+):
+    model = build_model(encode["yolov8"](OBJECTS))
+    detector = opened(model, parallel=usable_cores(), threads_per_run=threads_per_run)
     frames = [FRAME if i % 3 else BLACK for i in range(60)]
     frames += [np.full((40, 30), 9, np.uint8)] * 20
     expected = [detector.detect([frame])[0] for frame in frames]
@@ -117,8 +145,13 @@ def test_threads_share_a_detector_and_get_what_one_thread_gets(build_model, enco
     assert all(got.equals(want) for got, want in zip(results, expected, strict=True))
 
 
-def test_one_more_thread_than_runs_at_once_is_of_use(model):
-    assert OnnxDetector(model, options=OnnxOptions(parallel=3)).concurrency == 4
+def test_one_more_thread_than_runs_at_once_is_of_use_unless_the_runs_occupy_all_cores(model):
+    cores = usable_cores()
+    fewer = OnnxOptions(parallel=1, threads_per_run=2)
+    all_of_them = OnnxOptions(parallel=cores, threads_per_run=1)
+
+    assert OnnxDetector(model, options=fewer).concurrency == 2
+    assert OnnxDetector(model, options=all_of_them).concurrency == cores
 
 
 def test_nothing_is_loaded_before_it_is_opened(tmp_path):

@@ -35,7 +35,27 @@ CUDA = Provider.CUDA
 def test_the_cores_are_divided_among_runs(cores, parallel, threads, provider, expected):
     plan = plan_threads(cores, parallel=parallel, threads_per_run=threads, provider=provider)
 
-    assert plan == ThreadPlan(parallel=expected[0], threads_per_run=expected[1])
+    assert (plan.parallel, plan.threads_per_run) == expected
+
+
+@pytest.mark.parametrize(
+    ("cores", "parallel", "threads", "provider", "ahead"),
+    [
+        (2, None, None, CPU, 0),
+        (1, None, None, CPU, 0),
+        (4, 8, None, CPU, 0),
+        (2, 1, 1, CPU, 1),
+        (2, 1, None, CPU, 1),
+        (32, None, None, CPU, 1),
+        (1, None, None, CUDA, 1),
+    ],
+)
+def test_images_are_prepared_ahead_unless_every_core_has_a_run(
+    cores, parallel, threads, provider, ahead
+):
+    plan = plan_threads(cores, parallel=parallel, threads_per_run=threads, provider=provider)
+
+    assert plan.ahead == ahead
 
 
 def test_the_cpu_is_always_available_and_last():

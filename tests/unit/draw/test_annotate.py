@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sightline.detections import Detections
-from sightline.draw.annotate import DrawStyle, Trails, draw_detections
+from sightline.draw.annotate import DrawStyle, Trails, copy_as_bgr, draw_detections, draw_onto
 from sightline.draw.palette import color_of, text_color_on
 
 BARE = DrawStyle(line_width=1, labels=False)
@@ -32,6 +32,16 @@ def test_the_input_is_copied_and_never_written():
     untouched = draw_detections(image, Detections.empty())
     assert not np.shares_memory(untouched, image)
     np.testing.assert_array_equal(untouched, image)
+
+
+@pytest.mark.parametrize("shape", [(12, 16, 3), (12, 16)])
+def test_drawing_in_place_gives_what_drawing_a_copy_gives(shape):
+    image = np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+    detections = one([1, 2, 8, 9], track_id=3)
+    canvas = np.empty((12, 16, 3), np.uint8)
+    copy_as_bgr(image, canvas)
+    draw_onto(canvas, detections, style=BARE)
+    np.testing.assert_array_equal(canvas, draw_detections(image, detections, style=BARE))
 
 
 def test_a_box_is_drawn_along_its_first_and_last_pixels_and_nowhere_else():

@@ -1,13 +1,17 @@
 """Names in pipeline files, and what is said when one is wrong."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import PipelineError
 from sightline.pipeline.definition import load_definition, parse_definition
+from sightline.pipeline.per_object import PerObject
 from sightline.pipeline.registry import Kind, create, lookup, names
 from sightline.pipeline.stages import Detect, Draw, Track
+from sightline.pipeline.stream_spec import StreamSpec
 from sightline.sinks.mot import MotFile
 from sightline.tracking.sort import Sort
 
@@ -40,8 +44,45 @@ sinks:
     assert isinstance(track.tracker, Sort)
     assert track.tracker.describe()["max_age"] == 3
     assert isinstance(draw, Draw)
-    assert definition.source == "street.mp4"
+    assert definition.sources == (StreamSpec("street.mp4"),)
     assert isinstance(definition.sinks[0], MotFile)
+
+
+def test_a_file_names_several_sources_and_the_handlers_that_they_share(tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(
+        """
+sources:
+  - yard.mp4
+  - 0
+  - {url: rtsp://cam-1/live, name: north, mode: freshest, restart: always}
+  - {path: old.mp4, rate: native, staleness_s: 2}
+handlers: auto
+stages:
+  - per-object: {stage: {detect: {detector: demo}}, classes: [person, 2]}
+sinks:
+  - mot: {path: "out/{stream}.txt"}
+""",
+        encoding="utf-8",
+    )
+    definition = load_definition(path)
+    assert definition.sources == (
+        StreamSpec("yard.mp4"),
+        StreamSpec(0),
+        StreamSpec("rtsp://cam-1/live", name="north", mode="freshest", restart="always"),
+        StreamSpec("old.mp4", rate="native", staleness_s=2),
+    )
+    assert definition.handlers == "auto"
+    (stage,) = definition.pipeline.stages
+    assert isinstance(stage, PerObject)
+    assert isinstance(stage.inner, Detect)
+    assert stage.classes == {"person", 2}
+
+
+def test_a_file_need_not_name_sources_or_handlers():
+    definition = parse_definition({"stages": ["draw"], "handlers": None})
+    assert (definition.sources, definition.handlers) == ((), None)
+    assert parse_definition({"stages": ["draw"], "handlers": 4}).handlers == 4
 
 
 def test_a_stage_of_the_users_own_module_is_found(tmp_path, monkeypatch):
@@ -67,7 +108,7 @@ def test_a_stage_of_the_users_own_module_is_found(tmp_path, monkeypatch):
         ({"stages": []}, "at least one stage"),
         ({"stage": ["draw"]}, "unknown key 'stage'"),
         ({"stages": "draw"}, "'stages' is a list, but is str"),
-        ({"stages": ["drow"]}, "there is no stage 'drow'; known: detect, draw, track"),
+        ({"stages": ["drow"]}, "there is no stage 'drow'; known: detect, draw, per-object, track"),
         ({"stages": [{"draw": 3}]}, "parameters are a mapping, not 3"),
         ({"stages": [{"draw": {"trials": 3}}]}, "unexpected keyword argument 'trials'"),
         ({"stages": [{"draw": {"trails": -3}}]}, "trails must be 0, or 2"),
@@ -77,12 +118,24 @@ def test_a_stage_of_the_users_own_module_is_found(tmp_path, monkeypatch):
         ({"stages": [{"detect": {"detector": "yolo-q"}}]}, "yolo-q"),
         ({"stages": ["no_such_module:Stage"]}, "cannot load the stage 'no_such_module:Stage'"),
         ({"stages": ["json:dumps"]}, "missing a required argument: 'obj'"),
-        ({"stages": ["draw"], "source": ["a"]}, "'source' is a path, URL or camera index"),
+        (
+            {"stages": ["draw"], "source": ["a"]},
+            "a source is a path, URL or camera index, not ['a']",
+        ),
+        ({"stages": ["draw"], "sources": "a"}, "'sources' is a list, but is str"),
+        ({"stages": ["draw"], "source": "a", "sources": ["b"]}, "both 'source' and 'sources'"),
+        (
+            {"stages": ["draw"], "sources": [{"path": p, "name": "n"} for p in "ab"]},
+            "2 sources have the name 'n'",
+        ),
+        ({"stages": ["draw"], "handlers": 0}, "a number of processes or auto, but is 0"),
+        ({"stages": ["draw"], "handlers": True}, "a number of processes or auto, but is True"),
+        ({"stages": ["draw"], "handlers": "many"}, "or auto, but is 'many'"),
         ({"stages": ["draw"], "sinks": [{"mot": {}}]}, "missing a required argument: 'path'"),
     ],
 )
 def test_what_is_wrong_in_a_definition_is_said(content, message):
-    with pytest.raises(PipelineError, match=message.replace("(", r"\(")):
+    with pytest.raises(PipelineError, match=re.escape(message)):
         parse_definition(content)
 
 
@@ -124,7 +177,19 @@ def test_names_of_other_packages_are_found_through_entry_points(tmp_path, monkey
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["stages", "sinks", "source", "draw", "track", "tracker", "x"]),
+                st.sampled_from(
+                    [
+                        "stages",
+                        "sinks",
+                        "source",
+                        "sources",
+                        "handlers",
+                        "draw",
+                        "tracker",
+                        "path",
+                        "x",
+                    ]
+                ),
                 inner,
                 max_size=3,
             )

@@ -224,6 +224,4 @@ def test_boxes_and_confidences_come_back_to_their_decimals(
     tracks = json.loads(written(TracksFile(folder / "tracks.json"), frame).read_text())
     assert [int(track_id) for track_id in tracks] == track_id.tolist()
     for (entry,), box in zip(tracks.values(), boxes, strict=True):
-        assert list(entry["positions"].values()) == pytest.approx(
-            [box[0], box[1], box[2], box[3]], abs=0.00051
-        )
+        assert list(entry["positions"].values()) == pytest.approx(box.tolist(), abs=0.00051)

@@ -1,0 +1,53 @@
+"""`sightline run`: which source a run in one process takes, and what it says if it cannot."""
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from sightline.cli.run import command
+from sightline.errors import PipelineError
+
+SCENE = "scene:street?frames=2&width=320&height=240"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Give a function that runs a pipeline file of which the source is given."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "pipeline.yaml"
+
+    def invoke(sources, *arguments):
+        path.write_text(f"{sources}\nstages: [draw]\n", encoding="utf-8")
+        return CliRunner().invoke(command, [str(path), "--json", *arguments])
+
+    return invoke
+
+
+@pytest.mark.parametrize("key", ["source: '{}'", "sources: ['{}']", "sources: [{{url: '{}'}}]"])
+def test_one_source_runs_in_this_process(run, key):
+    done = run(key.format(SCENE))
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["frames"] == 2
+
+
+def test_the_command_line_says_what_to_process_instead_of_the_file(run):
+    done = run("sources: [a.mp4, b.mp4]", "--source", SCENE)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["source"] == SCENE
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ("", "names no source; add one, or use --source"),
+        ("sources: [a.mp4, b.mp4]", "names 2 sources.* add the key handlers"),
+        ("source: {path: a.mp4, rate: native}", "how it is paced or named.* add the key handlers"),
+    ],
+)
+def test_what_one_process_cannot_do_is_said(run, sources, message):
+    done = run(sources)
+    assert isinstance(done.exception, PipelineError)
+    with pytest.raises(PipelineError, match=message):
+        raise done.exception

@@ -1,0 +1,130 @@
+"""Rows of stages that take several frames at once."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline.frame import Frame
+from sightline.pipeline.outcome import Outcome, StageRow
+from sightline.pipeline.stage import Stage
+
+IMAGE = np.zeros((2, 2, 3), np.uint8)
+
+
+def new(count):
+    return [Outcome(frame=Frame(image=IMAGE, seq=seq, pts=seq)) for seq in range(count)]
+
+
+class Batch(Stage):
+    """Remembers its batches; drops and fails on given frames."""
+
+    batch_size = 4
+
+    def __init__(self, *, dropped=(), failing=()):
+        self.dropped = dropped
+        self.failing = failing
+        self.batches = []
+        self.alone = []
+
+    def process(self, frame):
+        self.alone.append(frame.seq)
+        return self.work(frame)
+
+    def process_batch(self, frames):
+        self.batches.append([frame.seq for frame in frames])
+        return [self.work(frame) for frame in frames]
+
+    def work(self, frame):
+        if frame.seq in self.failing:
+            raise ValueError(f"no luck with {frame.seq}")
+        return None if frame.seq in self.dropped else frame.replace(data={"seen": frame.seq})
+
+
+def test_a_stage_gets_as_many_frames_at_once_as_it_takes():
+    stage = Batch()
+    outcomes = new(10)
+    assert StageRow([("batch", stage)]).process_many(outcomes) is outcomes
+    assert stage.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert stage.alone == []
+    assert [outcome.frame.data["seen"] for outcome in outcomes] == list(range(10))
+    assert all([name for name, _ in outcome.times] == ["batch"] for outcome in outcomes)
+
+
+def test_a_stage_that_takes_one_frame_gets_one_after_the_other():
+    class Single(Batch):
+        batch_size = 1
+
+    stage = Single()
+    StageRow([("single", stage)]).process_many(new(3))
+    assert (stage.batches, stage.alone) == ([], [0, 1, 2])
+
+
+def test_a_stage_need_not_know_of_batches():
+    class Plain(Stage):
+        batch_size = 3
+
+        def process(self, frame):
+            return frame.replace(data={"plain": True})
+
+    outcomes = StageRow([("plain", Plain())]).process_many(new(5))
+    assert all(outcome.frame.data["plain"] for outcome in outcomes)
+
+
+def test_dropped_and_failed_frames_are_in_no_later_batch():
+    first, second = Batch(dropped={1}, failing={6}), Batch()
+    outcomes = StageRow([("first", first), ("second", second)]).process_many(new(8))
+    assert second.batches == [[0, 2, 3, 4], [5, 7]]
+    assert outcomes[1].dropped_by == "first"
+    assert outcomes[6].failure.stage == "first"
+
+
+def test_a_batch_that_raises_is_repeated_frame_by_frame_so_that_only_the_bad_frame_fails(caplog):
+    stage = Batch(failing={2})
+    outcomes = StageRow([("batch", stage)]).process_many(new(8))
+    assert stage.batches == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert stage.alone == [0, 1, 2, 3]
+    assert [seq for seq, outcome in enumerate(outcomes) if outcome.frame is None] == [2]
+    assert outcomes[2].failure.error == "ValueError: no luck with 2"
+    assert "batch failed stage=batch frames=4" in caplog.text
+
+
+@pytest.mark.parametrize("results", [[], [None]])
+def test_a_batch_with_a_wrong_number_of_results_is_repeated_frame_by_frame(caplog, results):
+    class Short(Batch):
+        def process_batch(self, frames):
+            return results
+
+    outcomes = StageRow([("short", Short())]).process_many(new(3))
+    assert [outcome.frame.data["seen"] for outcome in outcomes] == [0, 1, 2]
+    assert "batch failed" in caplog.text
+
+
+def test_a_batch_that_breaks_the_promise_to_keep_images_fails_frame_by_frame():
+    class Liar(Batch):
+        changes_image = False
+
+        def work(self, frame):
+            return frame.replace(image=IMAGE.copy()) if frame.seq == 1 else frame
+
+    outcomes = StageRow([("liar", Liar())]).process_many(new(3))
+    assert [outcome.frame is None for outcome in outcomes] == [False, True, False]
+    assert "changes_image = False" in outcomes[1].failure.error
+
+
+@given(
+    count=st.integers(0, 20),
+    batch=st.integers(1, 7),
+    dropped=st.sets(st.integers(0, 20)),
+    failing=st.sets(st.integers(0, 20)),
+)
+def test_batches_of_any_size_give_what_single_frames_give(count, batch, dropped, failing):
+    def kind(outcome):
+        return outcome.frame is not None, outcome.dropped_by, outcome.failure is not None
+
+    together = Batch(dropped=dropped, failing=failing)
+    together.batch_size = batch
+    alone = Batch(dropped=dropped, failing=failing)
+    rows = [StageRow([("a", stage), ("b", Batch(dropped={3}))]) for stage in (together, alone)]
+    expected = [rows[1].proceed(outcome) for outcome in new(count)]
+    assert [*map(kind, rows[0].process_many(new(count)))] == [*map(kind, expected)]
