@@ -7,6 +7,9 @@
 .PHONY: demo test setup check unit integration docs picture format lock clean
 .DEFAULT_GOAL := help
 
+# The tests start hundreds of processes, which shall not all compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
@@ -37,7 +40,8 @@ unit: setup
 
 integration: setup
 	$(BIN)/pytest src --doctest-modules --cov --cov-report= --cov-fail-under=0
-	$(BIN)/pytest tests $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
+	$(BIN)/pytest tests --ignore tests/acceptance $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
+	$(BIN)/pytest tests/acceptance $(PARALLEL)
 
 docs: setup
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

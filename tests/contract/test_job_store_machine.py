@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.job_values import a_job, ingested
+from tests.lengths import short_or_long
 
 from sightline.jobs.model import Failure, Task
 from sightline.jobs.sql.database import Database
@@ -40,6 +41,7 @@ from sightline.testing.job_store import MemoryJobStore
 
 POLICY = LeasePolicy(lease_s=10.0, max_attempts=2, retry_delay_s=1.0, keep_s=400.0)
 WORKERS = ("ann", "bob")
+EXAMPLES, TWIN_EXAMPLES = short_or_long((60, 10), (150, 25))
 # What one call may do in two steps, of which only the last can be seen.
 MOVES_IN_TWO = {
     (JobState.QUEUED, JobState.FINALIZING),
@@ -353,7 +355,7 @@ def visible(tasks):
 
 def test_jobs_keep_to_their_rules_whatever_happens():
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
+        Machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
     )
 
 
@@ -363,12 +365,12 @@ def test_sqlite_and_the_fake_agree_whatever_happens(tmp_path):
         database.migrate()
     twins = type("Twins", (TwinMachine,), {"template": template})
     run_state_machine_as_test(
-        twins, settings=settings(max_examples=25, stateful_step_count=30, deadline=None)
+        twins, settings=settings(max_examples=TWIN_EXAMPLES, stateful_step_count=30, deadline=None)
     )
 
 
 def test_postgresql_and_the_fake_agree_whatever_happens(postgres):
     twins = type("Twins", (PostgresMachine,), {"server": postgres})
     run_state_machine_as_test(
-        twins, settings=settings(max_examples=25, stateful_step_count=30, deadline=None)
+        twins, settings=settings(max_examples=TWIN_EXAMPLES, stateful_step_count=30, deadline=None)
     )

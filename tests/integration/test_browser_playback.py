@@ -1,17 +1,19 @@
 """`annotated.mp4` in a real browser: it plays from a server, with the right size and length."""
 
 import http.server
-import shutil
 import threading
 from fractions import Fraction
 from functools import partial
 
 import numpy as np
 import pytest
+from tests.browser_fixtures import browser
 
 from sightline.frame import Frame
 from sightline.sinks.video import VideoFile
 from sightline.stream import StreamInfo
+
+__all__ = ["browser"]
 
 PAGE = '<!doctype html><video id="v" src="annotated.mp4" muted preload="auto"></video>'
 PLAYED = """
@@ -35,14 +37,6 @@ async () => {
   };
 }
 """
-
-
-@pytest.fixture
-def chromium(missing):
-    path = shutil.which("chromium")
-    if path is None:
-        missing("Debian's chromium (tests/debian-packages.txt)")
-    return path
 
 
 @pytest.fixture
@@ -75,21 +69,14 @@ def write_video(path, size, color):
     sink.close()
 
 
-def test_the_annotated_video_plays_in_a_browser_with_its_size_length_and_colours(chromium, served):
-    from playwright.sync_api import sync_playwright
-
+def test_the_annotated_video_plays_in_a_browser_with_its_size_length_and_colours(browser, served):
     folder, address = served
     write_video(folder / "annotated.mp4", (321, 181), color=(40, 180, 90))
     (folder / "page.html").write_text(PAGE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = browser.new_page()
-        page.goto(f"{address}/page.html")
-        played = page.evaluate(PLAYED)
-        browser.close()
+    page = browser.new_page()
+    page.goto(f"{address}/page.html")
+    played = page.evaluate(PLAYED)
+    page.close()
     assert (played["width"], played["height"]) == (322, 182)
     assert played["duration"] == pytest.approx(1.0, abs=0.05)
     assert played["pixel"] == pytest.approx([90, 180, 40], abs=6)

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from tests.graph_witness import PATIENCE_S, until
+from tests.lengths import variants
 
 from sightline import open_source
 
@@ -248,7 +249,7 @@ def results(nodes):
     return {path.name: path.read_bytes() for path in nodes.folder.glob("*.txt")}
 
 
-@pytest.mark.parametrize("handlers", [1, 3])
+@pytest.mark.parametrize("handlers", variants(3, 1))
 def test_the_three_programs_give_what_one_process_gives(nodes, inline, handlers):
     collector, source = nodes.collector(), nodes.source(SCENE, "--wait-handlers", handlers)
     workers = [nodes.handler() for _ in range(handlers)]
@@ -261,7 +262,7 @@ def test_the_three_programs_give_what_one_process_gives(nodes, inline, handlers)
 
 
 # Each is once before and once after each other one.
-@pytest.mark.parametrize("order", [KINDS[n:] + KINDS[:n] for n in range(3)])
+@pytest.mark.parametrize("order", variants(*[KINDS[n:] + KINDS[:n] for n in (2, 1, 0)]))
 def test_the_programs_can_be_started_in_any_order(nodes, inline, order):
     started = []
     for kind in order:
@@ -290,7 +291,7 @@ def test_a_handler_may_join_later(nodes, inline):
     assert results(nodes) == inline["track"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *variants(signal.SIGKILL, signal.SIGINT)])
 def test_a_handler_may_leave_or_die_while_it_works(nodes, inline, number):
     collector, source = nodes.collector(), nodes.source(SCENE, "--wait-handlers", 2)
     stays, leaves = nodes.handler(), nodes.handler()
@@ -311,7 +312,7 @@ def test_the_only_handler_may_be_replaced(nodes, inline):
     assert results(nodes) == inline["track"]
 
 
-@pytest.mark.parametrize("pipeline", ["track", "gray"])
+@pytest.mark.parametrize("pipeline", variants("track", "gray"))
 def test_a_handler_elsewhere_gets_pixels(nodes, inline, pipeline):
     (nodes.folder / "p.yaml").write_text({"track": TRACK, "gray": GRAY}[pipeline])
     worker = nodes.script(ELSEWHERE, nodes.source_at, nodes.collector_at)
@@ -319,7 +320,7 @@ def test_a_handler_elsewhere_gets_pixels(nodes, inline, pipeline):
     assert results(nodes) == inline[pipeline]
 
 
-@pytest.mark.parametrize("pipeline", ["track", "gray"])
+@pytest.mark.parametrize("pipeline", variants("gray", "track"))
 def test_a_collector_elsewhere_gets_pixels(nodes, inline, pipeline):
     (nodes.folder / "p.yaml").write_text({"track": TRACK, "gray": GRAY}[pipeline])
     collector = nodes.script(COLLECT_ELSEWHERE, nodes.collector_at)
@@ -411,7 +412,7 @@ def test_a_frame_that_kills_handlers_is_given_up(nodes):
     assert "given up after 3 attempts" in told
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", variants(signal.SIGTERM, signal.SIGINT))
 def test_a_signal_ends_every_node_at_once(nodes, number):
     (nodes.folder / "p.yaml").write_text(TRACK.replace("own:Slow", "own:Slow: {pause_s: 0.05}"))
     started = [nodes.source("scene:street?frames=5000"), nodes.handler(), nodes.collector()]

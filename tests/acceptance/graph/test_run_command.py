@@ -8,9 +8,14 @@ import sys
 import tempfile
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.graph_witness import PATIENCE_S, until
+from tests.lengths import variants
+
+from sightline.errors import GraphError
+from sightline.graph.runs import ControlClient, find_run
 
 SCENE = "scene:street?width=320&height=240&frames={frames}&seed={seed}"
 PIPELINE = """
@@ -52,6 +57,7 @@ class Command:
 
     def __init__(self, folder, runs):
         self.folder = folder
+        self.runs = Path(runs)
         self.started = []
         self.environment = {
             **os.environ,
@@ -84,9 +90,12 @@ class Command:
         return self.started[-1]
 
     def stats(self):
-        """Ask the only run for its account; None while it is not there."""
-        done = self("stats", "--json")
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        """Ask the only run for its account, without a process; None while it is not there."""
+        with (
+            suppress(GraphError),
+            ControlClient(find_run(self.runs, None).run_id, self.runs) as client,
+        ):
+            return client.stats()
 
     def until_stats(self, condition):
         """Wait until the account of the only run is as it should be, and return it."""
@@ -218,7 +227,7 @@ def test_options_that_do_not_fit_are_refused(sightline, arguments, message):
     assert message in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", variants(signal.SIGINT, signal.SIGTERM))
 def test_ctrl_c_ends_a_graph_with_valid_outputs(sightline, tmp_path, number):
     run = sightline.start("run", "pipeline.yaml", "-s", ENDLESS, "--handlers", "2", "--json")
     sightline.until_stats(lambda now: now["frames"] > 30)
@@ -255,6 +264,7 @@ def test_a_run_is_steered_from_outside(sightline, tmp_path):
     sightline.until_stats(lambda now: "c" not in now["under_way"])
     table = sightline.succeed("stats")
     assert "a (over)" in table
+    assert json.loads(sightline.succeed("stats", "--json")).keys() == account.keys()
     assert sightline.succeed("stop") == f"stopped {name}\n"
     assert run.end() == 130, run.stderr
     for stream in "abc":

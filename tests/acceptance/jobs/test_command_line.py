@@ -11,6 +11,7 @@ import pytest
 from tests.acceptance.jobs.test_killed_service import descendants
 from tests.graph_witness import is_dead
 from tests.job_service import until, write_video
+from tests.lengths import variants
 from tests.serve_process import ServeProcess, VideoSite
 
 
@@ -141,7 +142,7 @@ def test_a_service_that_is_not_there_is_an_error_at_once(sightline):
     assert "cannot be reached" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", variants(signal.SIGTERM, signal.SIGINT))
 def test_a_signal_ends_the_service_and_all_that_it_started(tmp_path, site, sightline, number):
     with ServeProcess(tmp_path / "data", "--allow-network", site.at) as process:
         at = ("--server", process.url)

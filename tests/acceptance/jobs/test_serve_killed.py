@@ -18,7 +18,7 @@ from sightline.jobs.sql.database import database_in
 from sightline.jobs.sql_store import SqlJobStore
 from sightline.service.uploads import Uploads
 
-SEEDS = short_or_long(2, 8)
+SEEDS = short_or_long(1, 8)
 KILLS = short_or_long(2, 5)
 FRAMES = 24
 LATER_S = 7 * 86400.0

@@ -5,6 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 from tests.broker_fixtures import _redis, redis
+from tests.lengths import long_only
 
 from sightline.bench.redis_server import own_redis
 from sightline.cli.bench import command
@@ -51,6 +52,7 @@ def test_what_celery_adds_is_measured_and_no_queued_chunk_is_lost(redis):
     assert figures(r"^30 chunks queued at once: done more than once +(\d+)", output) == [0]
 
 
+@long_only
 def test_the_model_of_scaling_is_measured_and_checked(video, shared_data, redis):
     model = shared_data / "models" / "yolox_nano.onnx"
     small = ["--check-with", 2, "--workers", 10, "--chunks", 10, "--rounds", 1]

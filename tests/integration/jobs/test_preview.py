@@ -1,18 +1,20 @@
 """Copies of videos that browsers play: the same pictures at the same times."""
 
 import base64
-import shutil
 from contextlib import closing
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from tests.browser_fixtures import browser
 
 from sightline.errors import MediaError, OutputError
 from sightline.jobs.preview import make_preview, playback_start_s
 from sightline.jobs.sniff import source_options
 from sightline.media.files import open_file
+
+__all__ = ["browser"]
 
 TIMES_MS = [0, 40, 80, 200, 240, 280, 320, 1000, 1040, 1080, 1120, 1160, 1500, 1540]
 """Neither from 0 on nor at one rate, once moved."""
@@ -231,23 +233,14 @@ async ([content, times]) => {
 
 
 @pytest.mark.parametrize("case", ["uneven with B-frames", *COPIED])
-def test_a_browser_shows_the_picture_of_each_time(tmp_path, missing, case):
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        missing("Debian's chromium (tests/debian-packages.txt)")
+def test_a_browser_shows_the_picture_of_each_time(tmp_path, browser, case):
     name, options = CASES[case]
     video = write_video(tmp_path / name, **options)
     preview, start_s = preview_of(video)
     expected = pictures_of(video)
     times = [round(time_s - start_s + 0.01, 3) for time_s, _ in expected]
     content = base64.b64encode(preview.read_bytes()).decode()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        seen = browser.new_page().evaluate(SEEN, [content, times])
-        browser.close()
+    page = browser.new_page()
+    seen = page.evaluate(SEEN, [content, times])
+    page.close()
     assert seen == pytest.approx([2 * mean for _, mean in expected], abs=6)

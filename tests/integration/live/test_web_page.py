@@ -1,10 +1,11 @@
 """The page of the live view in a real browser."""
 
-import shutil
-
 import pytest
+from tests.browser_fixtures import browser
 
 from sightline.live.web import Web
+
+__all__ = ["browser"]
 
 TIMEOUT_MS = 30_000
 COLOR = """(canvas) => {
@@ -20,22 +21,6 @@ CHANGES = f"""async (canvas) => {{
   }}
   return colors.size;
 }}"""
-
-
-@pytest.fixture(scope="module")
-def browser(missing):
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    if path is None:
-        missing("Debian's chromium (tests/debian-packages.txt)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

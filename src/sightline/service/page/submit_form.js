@@ -32,16 +32,18 @@ export class SubmitForm {
     byId("source-url").addEventListener("input", () => this.#choose([]));
     byId("pipeline").addEventListener("change", () => this.#showPipeline());
     this.#acceptDrops();
+    this.#choose([...byId("files").files]); // there may be some since before this code was loaded
     try {
       const answer = await call("/v1/pipelines");
       this.#pipelines = new Map(answer.pipelines.map((pipeline) => [pipeline.name, pipeline]));
       byId("pipeline").replaceChildren(
         ...answer.pipelines.map((pipeline) => make("option", { value: pipeline.name, selected: pipeline.default }, pipeline.name)),
       );
-      this.#showPipeline();
     } catch (problem) {
       this.#complain(problem);
     }
+    this.#showPipeline();
+    byId("start").disabled = false;
   }
 
   /** Files may be dropped anywhere on the page. */

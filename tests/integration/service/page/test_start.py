@@ -62,6 +62,34 @@ def test_a_file_that_is_dropped_is_uploaded_and_its_job_succeeds(page, street, w
     page.get_by_role("heading", name="gate.mp4").wait_for()
 
 
+@pytest.mark.parametrize("late", ["/static/start.js", "/v1/pipelines"])
+def test_who_is_quicker_than_the_page_loses_nothing(page, street, late):
+    held = []
+    page.route(f"**{late}", lambda route: held.append(route))  # noqa: PLW0108 - no attributes on built-ins
+    with page.expect_request(f"**{late}"):
+        page.goto("/", wait_until="commit")
+    start = page.get_by_role("button", name="Start")
+    page.locator("#files").set_input_files(street)
+    assert start.is_disabled()
+    held[0].continue_()
+    start.click()
+    row(page, "street.mp4").wait_for()
+
+
+def test_a_page_without_the_list_of_pipelines_submits_to_the_default(
+    page, street, api, expected_complaints
+):
+    expected_complaints.append("ERR_FAILED")
+    page.route("**/v1/pipelines", lambda route: route.abort())
+    page.goto("/")
+    page.locator("#submit-error").get_by_text("cannot be reached").wait_for()
+    page.locator("#files").set_input_files(street)
+    page.get_by_role("button", name="Start").click()
+    row(page, "street.mp4").wait_for()
+    (default,) = [p for p in api.get("/v1/pipelines").json()["pipelines"] if p["default"]]
+    assert api.get("/v1/jobs").json()["jobs"][0]["pipeline"] == default["name"]
+
+
 def test_several_files_are_chosen_and_become_a_job_each(page, street, tmp_path):
     other = tmp_path / "other.mp4"
     other.write_bytes(street.read_bytes())
