@@ -1,6 +1,6 @@
 """The benchmark of `sightline track`: video in, tracks out, against the plain loop.
 
-Sides, all with the same model on the same video, in one process, in turn:
+Sides, all with the same model on the same video, in turn, the loops in processes of their own:
 
     loop             the plain loop, inference on all cores
     sightline        the inline runner as the command line sets it up, all outputs but the video
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.bench.interleave import interleave
+from sightline.bench.loop_process import LoopProcess
 from sightline.bench.plain_loop import PlainLoop
 from sightline.media.opening import open_source
 from sightline.pipeline.outputs import ALL_FORMATS, make_sinks
@@ -61,21 +62,25 @@ class VideoBenchmark:
         Raises:
             MediaError: The video cannot be read.
             ModelError: The model cannot be used.
+            SightlineError: The loop cannot use the model.
         """
         frames = self._count_frames()
         one_thread = self._stages(parallel=1, threads_per_run=1)
-        loop, loop_1 = PlainLoop(self.model), PlainLoop(self.model, threads=1)
-        with Pipeline(self._stages()) as all_cores, Pipeline(one_thread) as single:
-            sides: dict[str, Callable[[], int]] = {
-                LOOP: lambda: loop.run(self.video),
-                SIGHTLINE: lambda: self._track(all_cores),
-                LOOP_1: lambda: loop_1.run(self.video),
-                SIGHTLINE_1: lambda: self._track(single),
-                INFERENCE_1: lambda: loop_1.infer(frames),
+        with (
+            Pipeline(self._stages()) as all_cores,
+            Pipeline(one_thread) as single,
+            LoopProcess(self.model) as loop,
+            LoopProcess(self.model, threads=1) as loop_1,
+        ):
+            alone = PlainLoop(self.model, threads=1)
+            sides: dict[str, Callable[[], float]] = {
+                LOOP: lambda: loop.frames_per_s(self.video),
+                SIGHTLINE: _rate(lambda: self._track(all_cores)),
+                LOOP_1: lambda: loop_1.frames_per_s(self.video),
+                SIGHTLINE_1: _rate(lambda: self._track(single)),
+                INFERENCE_1: _rate(lambda: alone.infer(frames)),
             }
-            return interleave(
-                {name: _rate(work) for name, work in sides.items()}, rounds=self.rounds
-            )
+            return interleave(sides, rounds=self.rounds)
 
     def _count_frames(self) -> int:
         source = open_source(self.video)

@@ -42,7 +42,7 @@ def _read_sizes(
 def command() -> None:
     """Measure: every published number again.
 
-    All sides of a benchmark run in turn, in one process; quote the ratios.
+    All sides of a benchmark run in turn, in one run; quote the ratios.
     """
 
 
