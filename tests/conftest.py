@@ -21,6 +21,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def usual_priority():
+    """Let no test leave a priority behind with which later ones keep all others from the cores."""
+    yield
+    policy = os.sched_getscheduler(0)
+    if policy != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail(f"this test left its process with the scheduling policy {policy}")
+
+
 def _missing(what: str) -> None:
     """Skip on a laptop, fail in CI: what CI does not run, nobody runs."""
     if os.environ.get("CI"):
