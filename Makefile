@@ -41,7 +41,7 @@ unit: setup
 integration: setup
 	$(BIN)/pytest src --doctest-modules --cov --cov-report= --cov-fail-under=0
 	$(BIN)/pytest tests --ignore tests/acceptance $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
-	$(BIN)/pytest tests/acceptance $(PARALLEL)
+	$(BIN)/pytest tests/acceptance $(PARALLEL) --reruns 1
 
 docs: setup
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
