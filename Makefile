@@ -40,8 +40,8 @@ unit: setup
 
 integration: setup
 	$(BIN)/pytest src --doctest-modules --cov --cov-report= --cov-fail-under=0
-	$(BIN)/pytest tests --ignore tests/acceptance $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
-	$(BIN)/pytest tests/acceptance $(PARALLEL) --reruns 1
+	$(BIN)/pytest tests --ignore tests/acceptance/jobs $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
+	$(BIN)/pytest tests/acceptance/jobs $(PARALLEL)
 
 docs: setup
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
