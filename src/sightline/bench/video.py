@@ -73,14 +73,16 @@ class VideoBenchmark:
             LoopProcess(self.model, threads=1) as loop_1,
         ):
             alone = PlainLoop(self.model, threads=1)
-            sides: dict[str, Callable[[], float]] = {
-                LOOP: lambda: loop.frames_per_s(self.video),
-                SIGHTLINE: _rate(lambda: self._track(all_cores)),
-                LOOP_1: lambda: loop_1.frames_per_s(self.video),
-                SIGHTLINE_1: _rate(lambda: self._track(single)),
-                INFERENCE_1: _rate(lambda: alone.infer(frames)),
+            sides: dict[str, Callable[[], int]] = {
+                LOOP: lambda: loop.run(self.video),
+                SIGHTLINE: lambda: self._track(all_cores),
+                LOOP_1: lambda: loop_1.run(self.video),
+                SIGHTLINE_1: lambda: self._track(single),
+                INFERENCE_1: lambda: alone.infer(frames),
             }
-            return interleave(sides, rounds=self.rounds)
+            return interleave(
+                {name: _rate(work) for name, work in sides.items()}, rounds=self.rounds
+            )
 
     def _count_frames(self) -> int:
         source = open_source(self.video)
