@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import yaml
@@ -20,7 +20,7 @@ from sightline.jobs.sql_store import SqlJobStore
 from sightline.jobs.states import JobState, TaskKind, TaskState
 from sightline.jobs.worker_board import WorkerBoard
 
-__all__ = ["ChaosSite"]
+__all__ = ["ChaosSite", "site_on", "whole"]
 
 SLOW_S = 0.02
 
@@ -216,3 +216,22 @@ class ChaosSite:
 
     def __exit__(self, *_):
         self.close()
+
+
+@contextmanager
+def site_on(broker, postgres, street, tmp_path_factory):
+    """Give a site for all tests of a file, on an empty broker and a database of its own."""
+    broker.empty()
+    folder = tmp_path_factory.mktemp("site")
+    with (
+        postgres.database() as name,
+        ChaosSite(folder, street, broker=broker, database_url=postgres.url(name)) as site,
+    ):
+        yield site
+
+
+def whole(site):
+    """Make a site whole again, with two workers of two processes, and the gate open."""
+    site.open()
+    site.have_workers(2)
+    return site

@@ -8,7 +8,7 @@ import time
 from itertools import chain
 
 import pytest
-from tests.chaos_site import ChaosSite
+from tests.chaos_site import site_on, whole
 from tests.job_service import until
 
 from sightline.jobs.states import Queue
@@ -18,21 +18,13 @@ LONGER_THAN_SOCKETS_WAIT_S = 35
 
 @pytest.fixture(scope="module")
 def shared_site(_redis, postgres, street, tmp_path_factory):
-    _redis.empty()
-    folder = tmp_path_factory.mktemp("site")
-    with (
-        postgres.database() as name,
-        ChaosSite(folder, street, broker=_redis, database_url=postgres.url(name)) as site,
-    ):
+    with site_on(_redis, postgres, street, tmp_path_factory) as site:
         yield site
 
 
 @pytest.fixture
 def site(shared_site):
-    """The site of all tests here, whole, with two workers of two processes, and the gate open."""
-    shared_site.open()
-    shared_site.have_workers(2)
-    return shared_site
+    return whole(shared_site)
 
 
 def test_a_broker_that_is_killed_and_forgets_everything(site, record_property):

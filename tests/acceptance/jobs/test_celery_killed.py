@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from tests.chaos_site import ChaosSite
+from tests.chaos_site import site_on, whole
 from tests.graph_witness import is_dead
 from tests.job_service import until
 
@@ -24,21 +24,13 @@ KILLS = 2
 
 @pytest.fixture(scope="module")
 def shared_site(_rabbitmq, postgres, street, tmp_path_factory):
-    _rabbitmq.empty()
-    folder = tmp_path_factory.mktemp("site")
-    with (
-        postgres.database() as name,
-        ChaosSite(folder, street, broker=_rabbitmq, database_url=postgres.url(name)) as site,
-    ):
+    with site_on(_rabbitmq, postgres, street, tmp_path_factory) as site:
         yield site
 
 
 @pytest.fixture
 def site(shared_site):
-    """The site of all tests here, whole, with two workers of two processes, and the gate open."""
-    shared_site.open()
-    shared_site.have_workers(2)
-    return shared_site
+    return whole(shared_site)
 
 
 def test_a_broker_that_is_killed_keeps_its_messages(site, record_property):
