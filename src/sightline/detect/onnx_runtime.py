@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from sightline.detect.focus import folded
 from sightline.errors import ModelError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def choose_providers(
 def open_session(
     path: Path, *, providers: tuple[Provider, ...], plan: ThreadPlan
 ) -> tuple[Any, Provider]:
-    """Load a model file.
+    """Load a model file; a Focus layer is folded, see `focus`.
 
     Args:
         path: The model file.
@@ -148,23 +149,21 @@ def open_session(
     spin = "1" if plan.threads_per_run > 1 else "0"
     options.add_session_config_entry("session.intra_op.allow_spinning", spin)
     names = [provider.runtime_name for provider in providers]
-    session = _create_session(path, options, names)
+    session = _create_session(path, folded(path) or str(path), options, names)
     return session, confirm_provider(session.get_providers(), providers)
 
 
-def _create_session(path: Path, options: Any, providers: list[str]) -> Any:
+def _create_session(path: Path, model: str | bytes, options: Any, providers: list[str]) -> Any:
     """Try one provider after the other; a provider that breaks, breaks the whole session."""
     import onnxruntime
 
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=providers, enable_fallback=0
-        )
+        return onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:  # the runtime's exceptions have no base of their own
         if len(providers) == 1:
             raise ModelError(f"cannot load the model {path}: {runtime_error(error)}") from error
         _log.warning("provider=%s failed=%s", providers[0], runtime_error(error))
-    return _create_session(path, options, providers[1:])
+    return _create_session(path, model, options, providers[1:])
 
 
 def confirm_provider(active: list[str], wanted: tuple[Provider, ...]) -> Provider:
