@@ -161,6 +161,19 @@ def test_versions_are_those_of_the_jobs_that_exist(store):
     assert store.versions([]) == {}
 
 
+def test_whoever_changes_something_changes_the_count_if_there_is_one(store):
+    before = store.change_count()
+    store.get(store.add(a_job(0)).id)
+    after = store.change_count()
+    store.get("job-00000")
+    store.versions(["job-00000"])
+    assert store.change_count() == after, "reading changes nothing"
+    assert (before is None) == (after is None)
+    assert before is None or before != after
+    store.cancel("job-00000", policy=POLICY, now_s=0.0)
+    assert after is None or store.change_count() != after
+
+
 def test_the_position_of_a_queued_job_counts_the_queued_ones_before_it(store):
     for number in range(4):
         store.add(a_job(number))

@@ -105,6 +105,10 @@ class SqlJobStore:
         with self._database.read() as connection:
             return listing.versions(connection, job_ids)
 
+    def change_count(self) -> int | None:
+        """Tell whether anything has changed since the last call; None over PostgreSQL."""
+        return self._database.change_count()
+
     def queue_positions(self, job_ids: Iterable[str]) -> dict[str, int]:
         """Tell of the queued ones among the jobs how many queued jobs are before each."""
         with self._database.read() as connection:

@@ -253,6 +253,13 @@ class JobStore(Protocol):
     def versions(self, job_ids: Iterable[str]) -> dict[str, int]:
         """Give the versions of those of the jobs that exist."""
 
+    def change_count(self) -> int | None:
+        """Tell whether anything has changed since the last call, by whomever: then so has this.
+
+        Takes microseconds and waits for nothing; always from one thread. None: this store cannot
+        tell.
+        """
+
     def queue_positions(self, job_ids: Iterable[str]) -> dict[str, int]:
         """Tell of the queued ones among the jobs how many queued jobs are before each.
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from sightline.service.events import Watcher
 from sightline.service.gate import Gate
 from sightline.service.headers import HeadAsGet, Headers
+from sightline.service.known_jobs import KnownJobs
 from sightline.service.metrics import Measured, Metrics
 from sightline.service.openapi import describe
 from sightline.service.presentation import present_job
@@ -58,6 +59,7 @@ def make_application(services: Services) -> FastAPI:
     metrics = Metrics(services, watcher)
     application.state.services = services
     application.state.watcher = watcher
+    application.state.known_jobs = KnownJobs(services.store)
     application.state.metrics = metrics
     for router in _routers(services):
         application.include_router(router)

@@ -15,6 +15,7 @@ from sightline.jobs.store import UnknownJobError
 from sightline.service.audit import Action, AuditEntry
 from sightline.service.auth import admin, client_address, reads, writes
 from sightline.service.events import TooManyWatchesError, Watch, Watcher
+from sightline.service.known_jobs import KnownJobs, Look
 from sightline.service.owner import Owner
 from sightline.service.problems import ProblemError
 from sightline.service.services import Services
@@ -48,6 +49,18 @@ class Visit:
         if not self.owner.sees(job.owner):
             raise UnknownJobError(job_id)
         return job
+
+    async def look(self, job_id: str) -> Look:
+        """Look at a job that the owner may see.
+
+        Raises:
+            UnknownJobError: There is none; a job of somebody else does not exist either.
+        """
+        known: KnownJobs = self.request.app.state.known_jobs
+        found = await known.look(job_id)
+        if not self.owner.sees(found.job.owner):
+            raise UnknownJobError(job_id)
+        return found
 
     def shelf(self, job: Job) -> AbstractContextManager[Shelf]:
         """Open the files of a job; blocks."""

@@ -92,6 +92,10 @@ class MemoryJobStore:
         with self._lock:
             return {key: self._jobs[key].version for key in job_ids if key in self._jobs}
 
+    def change_count(self) -> int | None:
+        """Tell nothing."""
+        return None
+
     def queue_positions(self, job_ids: Iterable[str]) -> dict[str, int]:
         """Tell of the queued ones among the jobs how many queued jobs are before each."""
         with self._lock:

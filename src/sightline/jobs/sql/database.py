@@ -7,6 +7,7 @@ PostgreSQL has many writers at a time; see `sql.locks` for what they hold agains
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager, nullcontext
@@ -62,6 +63,7 @@ class Database:
         self._writing: AbstractContextManager[object] = (
             threading.Lock() if self._is_sqlite else nullcontext()
         )
+        self._observer: sqlite3.Connection | None = None
         self._reader = self._asker = self._engine
         if not self._is_sqlite:
             # Without the two more round trips of a transaction.
@@ -121,6 +123,23 @@ class Database:
         cause = " ".join(str(getattr(error, "orig", None) or error).split())
         return DatabaseError(f"cannot use the database {self.url}: {cause}")
 
+    def change_count(self) -> int | None:
+        """Give a number that is another one when anybody has committed anything since the last.
+
+        SQLite tells it without looking at any table; PostgreSQL cannot, which is None. To be called
+        by one thread, as it keeps a connection.
+        """
+        if not self._is_sqlite:
+            return None
+        if self._observer is None:
+            path = self._engine.url.database or ""
+            self._observer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            (count,) = self._observer.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return None
+        return int(count)
+
     def migrate(self) -> None:
         """Make the tables, or bring those of an older version up to date.
 
@@ -153,6 +172,9 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._observer is not None:
+            self._observer.close()
+            self._observer = None
 
     def abandon(self) -> None:
         """Forget all connections without a word to the server; for a process after its fork."""

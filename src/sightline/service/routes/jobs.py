@@ -5,15 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field, StringConstraints
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from sightline.jobs.model import Job
 from sightline.jobs.states import JobState, TaskKind
 from sightline.jobs.store import JobQuery, UnknownJobError
 from sightline.service.answers import job_answer, json_answer, problems
 from sightline.service.audit import Action
 from sightline.service.event_stream import EventStream
+from sightline.service.known_jobs import Look
 from sightline.service.owner import Scope
 from sightline.service.presentation import job_etag, present_chunk, present_job
 from sightline.service.responses import ChunkList, JobList, JobView
@@ -81,7 +80,7 @@ async def get_job(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Look at a job; `wait` returns when it has changed, or after so many seconds."""
-    job, place = await run_in_threadpool(_look, visit, job_id)
+    job, place = await visit.look(job_id)
     if patience.wait and not job.state.terminal:
         since = job.version if patience.version is None else patience.version
         if job.version <= since:
@@ -109,7 +108,7 @@ async def watch_job(
     last_event_id: Annotated[str | None, Header(description="The version seen last.")] = None,
 ) -> Response:
     """Watch a job as server-sent events; every event has the whole job object."""
-    job = await run_in_threadpool(visit.job, job_id)
+    job, _ = await visit.look(job_id)
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
     if job.state.terminal and seen == job.version:
         return Response(status_code=204)
@@ -168,14 +167,7 @@ def delete_job(visit: Writing, job_id: JobId) -> Response:
     return Response(status_code=204)
 
 
-def _look(visit: Visit, job_id: str) -> tuple[Job, int | None]:
-    job = visit.job(job_id)
-    return job, visit.places([job]).get(job_id)
-
-
-async def _wait(
-    visit: Visit, job_id: str, *, since: int, timeout_s: float
-) -> tuple[Job, int | None]:
+async def _wait(visit: Visit, job_id: str, *, since: int, timeout_s: float) -> Look:
     """Wait for a newer version of a job; give the one there is when the time is over.
 
     Raises:
@@ -190,10 +182,10 @@ async def _wait(
                 if snapshot.job is None:
                     raise UnknownJobError(job_id)
                 if snapshot.job.version > since or snapshot.job.state.terminal:
-                    return snapshot.job, snapshot.queue_position
+                    return Look(snapshot.job, snapshot.queue_position)
             if not await watch.wait(max(0.0, until_s - time.monotonic())):
                 break
-    return await run_in_threadpool(_look, visit, job_id)
+    return await visit.look(job_id)
 
 
 def _name_and_value(label: str) -> tuple[str, str]:

@@ -37,16 +37,16 @@ async def push(visit: Writing, form: Annotated[PushForm, Form()]) -> Response:
 
 
 @router.get("/status/{job_id}", responses={200: {"model": PushStatus}, **problems(404)})
-def look(visit: Reading, job_id: JobId) -> Response:
+async def look(visit: Reading, job_id: JobId) -> Response:
     """Look at a job; at its end `result` is the content of tracks.json."""
-    job = visit.job(job_id)
+    job, _ = await visit.look(job_id)
     shown: dict[str, Any] = {
         "id": job.id,
         "status": job.state.value,
         "progress": percent_of(job),
     }
     if job.state.terminal:
-        result = _tracks(visit, job)
+        result = await run_in_threadpool(_tracks, visit, job)
         if result is not None:
             shown["result"] = result
     if job.failure is not None:
