@@ -35,7 +35,8 @@ class Audience:
         job_ids: What they watch, in turn.
         pollers: Clients that ask for a job again and again, over one connection each.
         streams: Clients with an event stream each.
-        every_s: Seconds from one question of a poller to its next.
+        every_s: Seconds from one question of a poller to its next; within the first of these, all
+            clients arrive, one after the other.
     """
 
     host: str
@@ -126,6 +127,7 @@ async def _poll(audience: Audience, number: int, seen: Seen) -> None:
 
 async def _follow(audience: Audience, number: int, seen: Seen) -> None:
     job_id = audience.job_ids[number % len(audience.job_ids)]
+    await asyncio.sleep(audience.every_s * number / audience.streams)
     async with _connection(audience) as (reader, writer):
         writer.write(_request(f"/v1/jobs/{job_id}/events"))
         await _read_head(reader)
