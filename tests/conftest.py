@@ -21,6 +21,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say why a test was tried again: what passes at its second try has failed once all the same."""
+    again = terminalreporter.stats.get("rerun", [])
+    if again:
+        terminalreporter.section("tried again, because")
+    for report in again:
+        terminalreporter.write_sep("_", f"{report.nodeid} ({report.when})")
+        terminalreporter.write_line(report.longreprtext)
+        for name, text in report.sections:
+            terminalreporter.write_sep("-", name)
+            terminalreporter.write_line(text.rstrip())
+
+
 @pytest.fixture(autouse=True)
 def usual_priority():
     """Let no test leave a priority behind with which later ones keep all others from the cores."""
