@@ -22,7 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say why a test was tried again: what passes at its second try has failed once all the same."""
+    """Say why tests were tried again: what passes at its second try has failed once, too."""
     again = terminalreporter.stats.get("rerun", [])
     if again:
         terminalreporter.section("tried again, because")
