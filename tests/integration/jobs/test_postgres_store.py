@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -12,8 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
-from tests.integration.jobs.test_sql_store import SPAWN, in_processes
-from tests.job_claimers import claim_and_keep, die_while_writing, migrate, work_off
+from tests.job_claimers import (
+    SPAWN,
+    check_that_every_task_is_done_once,
+    claim_and_keep,
+    die_while_writing,
+    in_processes,
+    migrate,
+)
 from tests.job_values import CHUNK, INGEST, POLICY, a_job, claim, finish, ingested, with_chunks
 
 from sightline.errors import MissingExtraError
@@ -21,8 +26,8 @@ from sightline.jobs.sql import clock
 from sightline.jobs.sql.database import Database, DatabaseError
 from sightline.jobs.sql.schema import jobs, metadata
 from sightline.jobs.sql_store import SqlJobStore
-from sightline.jobs.states import JobState, TaskKind, TaskState
-from sightline.jobs.store import IdempotencyKey, JobQuery, JobStateError, LeaseReport, Standing
+from sightline.jobs.states import TaskKind, TaskState
+from sightline.jobs.store import IdempotencyKey, JobStateError, LeaseReport, Standing
 
 PROCESSES = 6
 
@@ -42,16 +47,7 @@ def store(database):
 
 
 def test_processes_that_work_off_one_database_do_every_task_once(postgres_url, store):
-    for number in range(25):
-        store.add(a_job(number))
-    worked = in_processes(work_off, [(postgres_url, f"worker-{n}") for n in range(PROCESSES)])
-    # A worker leaves when nothing is ready, even if another one's task makes something ready.
-    worked.append(work_off(postgres_url, "last"))
-    done = Counter(task for tasks, _ in worked for task in tasks)
-    assert set(done.values()) == {1}
-    assert len(done) == 25 * 4  # an ingest, two chunks, a final pass
-    assert sum(lost for _, lost in worked) == 0
-    assert {job.state for job in store.list(JobQuery())} == {JobState.SUCCEEDED}
+    check_that_every_task_is_done_once(postgres_url, store, processes=PROCESSES)
 
 
 def test_of_one_job_no_chunk_is_claimed_twice_and_none_is_left(postgres_url, store):

@@ -1,9 +1,7 @@
 """The store in SQLite: many processes and threads, a long queue, and its tables."""
 
-import multiprocessing
 import sqlite3
-from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,7 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
-from tests.job_claimers import die_while_writing, migrate, work_off
+from tests.job_claimers import (
+    SPAWN,
+    check_that_every_task_is_done_once,
+    die_while_writing,
+    in_processes,
+    migrate,
+)
 from tests.job_values import ALL_KINDS, CHUNK, INGEST, POLICY, a_job, claim, finish, with_chunks
 
 from sightline.jobs.model import Failure
@@ -22,7 +26,6 @@ from sightline.jobs.states import JobState, Priority
 from sightline.jobs.store import JobQuery, LeaseReport
 
 PROCESSES = 4
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -42,22 +45,8 @@ def store(database):
     return SqlJobStore(database)
 
 
-def in_processes(function, calls):
-    with ProcessPoolExecutor(PROCESSES, mp_context=SPAWN) as pool:
-        return [done.result(timeout=120) for done in [pool.submit(function, *c) for c in calls]]
-
-
 def test_processes_that_work_off_one_file_do_every_task_once(url, store):
-    for number in range(25):
-        store.add(a_job(number))
-    worked = in_processes(work_off, [(url, f"worker-{n}") for n in range(PROCESSES)])
-    # A worker leaves when nothing is ready, even if another one's task makes something ready.
-    worked.append(work_off(url, "last"))
-    done = Counter(task for tasks, _ in worked for task in tasks)
-    assert set(done.values()) == {1}
-    assert len(done) == 25 * 4  # an ingest, two chunks, a final pass
-    assert sum(lost for _, lost in worked) == 0
-    assert {job.state for job in store.list(JobQuery())} == {JobState.SUCCEEDED}
+    check_that_every_task_is_done_once(url, store, processes=PROCESSES)
 
 
 def test_processes_that_start_at_once_make_the_tables_once(url):
