@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.responses import Response
 
-from sightline.service.presentation import job_etag, present_job
+from sightline.service.presentation import ask_again_s, job_etag, present_job
 from sightline.service.problems import PROBLEMS
 
 if TYPE_CHECKING:
@@ -48,10 +48,11 @@ def job_answer(
         status: Of the answer.
         headers: To be sent along.
     """
-    shown = present_job(job, queue_position=place, now_s=visit.services.clock())
+    now_s = visit.services.clock()
+    shown = present_job(job, queue_position=place, now_s=now_s)
     every = {"etag": job_etag(job, place), "cache-control": "private, no-cache", **(headers or {})}
     if not job.state.terminal:
-        every["retry-after"] = "1"
+        every["retry-after"] = str(ask_again_s(job, queue_position=place, now_s=now_s))
     return json_answer(shown, status, headers=every)
 
 

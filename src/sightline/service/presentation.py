@@ -14,10 +14,12 @@ from sightline.media.naming import redact
 if TYPE_CHECKING:
     from sightline.jobs.model import Job, JobSpec, Task
 
-__all__ = ["job_etag", "percent_of", "present_chunk", "present_job"]
+__all__ = ["ask_again_s", "job_etag", "percent_of", "present_chunk", "present_job"]
 
 _CHUNKS_SHARE = 90.0
 """Of the percentage; the rest is the final pass."""
+_ASK_AT_MOST_S = 15
+_QUESTIONS_LEFT = 20
 
 
 def present_job(job: Job, *, queue_position: int | None, now_s: float) -> dict[str, Any]:
@@ -87,6 +89,24 @@ def percent_of(job: Job) -> float | None:
     share = _CHUNKS_SHARE if progress.chunks_total else 0.0
     done = share * progress.frames_done + (100.0 - share) * progress.frames_final
     return round(min(done / progress.frames_total, 99.9), 1)
+
+
+def ask_again_s(job: Job, *, queue_position: int | None, now_s: float) -> int:
+    """Tell in how many seconds a client that polls a job should ask again: 1 to 15.
+
+    A twentieth of the remaining time, so that it sees the job advance; while it is queued, a second
+    for every job before it.
+
+    Args:
+        job: One that is not at its end.
+        queue_position: Queued jobs before it; None if it is not queued.
+        now_s: Seconds since 1970.
+    """
+    if queue_position is not None:
+        wait_s = float(queue_position)
+    else:
+        wait_s = (_remaining(job, _rate(job, now_s)) or 0.0) / _QUESTIONS_LEFT
+    return max(1, min(_ASK_AT_MOST_S, round(wait_s)))
 
 
 def _source(spec: JobSpec) -> dict[str, Any]:

@@ -128,9 +128,12 @@ def test_the_short_form_submits_and_gives_the_tracks_at_the_end(services, client
     assert pushed.status_code == 202
     assert pushed.json().keys() == {"id", "status", "source_name"}
     assert pushed.json()["source_name"] == "gate"
-    looked = client.get(pushed.headers["location"]).json()
-    assert looked == {"id": pushed.json()["id"], "status": "queued", "progress": 0.0}
-    done = client.get(f"/status/{finished['id']}").json()
+    looked = client.get(pushed.headers["location"])
+    assert looked.json() == {"id": pushed.json()["id"], "status": "queued", "progress": 0.0}
+    assert looked.headers["retry-after"] == pushed.headers["retry-after"] == "1"
+    answer = client.get(f"/status/{finished['id']}")
+    assert "retry-after" not in answer.headers
+    done = answer.json()
     file = client.get(f"{finished['links']['self']}/results/tracks").json()
     assert (done["status"], done["progress"], done["result"]) == ("succeeded", 100.0, file)
 

@@ -4,7 +4,7 @@ import pytest
 
 from sightline.jobs.model import Job, JobSpec, Progress
 from sightline.jobs.states import JobState
-from sightline.service.presentation import job_etag, present_job
+from sightline.service.presentation import ask_again_s, job_etag, present_job
 
 SPEC = JobSpec(
     source_name="a", source_url="http://a/", pipeline="p", params={}, definition={}, outputs=()
@@ -46,6 +46,24 @@ def test_the_percentage_follows_the_frames(state, about, percent):
 def test_rate_and_remaining_time_count_from_the_first_frame():
     shown = progress(JobState.RUNNING, frames_done=50, frames_total=100, detect_since=10.0)
     assert (shown["fps"], shown["eta_s"]) == (5.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("place", "about", "expected"),
+    [
+        (0, {}, 1),
+        (7, {}, 7),
+        (400, {}, 15),
+        (None, {"step": "ingest"}, 1),
+        (None, {"frames_done": 50, "frames_total": 100, "detect_since": 10.0}, 1),
+        (None, {"frames_done": 50, "frames_total": 1050, "detect_since": 10.0}, 10),
+        (None, {"frames_done": 50, "frames_total": 90_000, "detect_since": 10.0}, 15),
+    ],
+)
+def test_who_polls_is_told_to_ask_more_seldom_the_longer_a_job_takes(place, about, expected):
+    state = JobState.RUNNING if place is None else JobState.QUEUED
+    job = Job(id="a", spec=SPEC, state=state, created_at=0.0, progress=Progress(**about))
+    assert ask_again_s(job, queue_position=place, now_s=20.0) == expected
 
 
 def test_at_its_end_a_job_keeps_its_rate_and_has_no_remaining_time():

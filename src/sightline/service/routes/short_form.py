@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from sightline.jobs.model import Job
 from sightline.service.answers import json_answer, problems
-from sightline.service.presentation import percent_of
+from sightline.service.presentation import ask_again_s, percent_of
 from sightline.service.problems import ProblemError
 from sightline.service.requests import JobOptions, PushForm
 from sightline.service.responses import Pushed, PushStatus
@@ -39,7 +39,7 @@ async def push(visit: Writing, form: Annotated[PushForm, Form()]) -> Response:
 @router.get("/status/{job_id}", responses={200: {"model": PushStatus}, **problems(404)})
 async def look(visit: Reading, job_id: JobId) -> Response:
     """Look at a job; at its end `result` is the content of tracks.json."""
-    job, _ = await visit.look(job_id)
+    job, place = await visit.look(job_id)
     shown: dict[str, Any] = {
         "id": job.id,
         "status": job.state.value,
@@ -51,7 +51,10 @@ async def look(visit: Reading, job_id: JobId) -> Response:
             shown["result"] = result
     if job.failure is not None:
         shown["error"] = job.failure.message
-    return json_answer(shown)
+    if job.state.terminal:
+        return json_answer(shown)
+    wait_s = ask_again_s(job, queue_position=place, now_s=visit.services.clock())
+    return json_answer(shown, headers={"retry-after": str(wait_s)})
 
 
 def _tracks(visit: Visit, job: Job) -> msgspec.Raw | None:
