@@ -8,14 +8,6 @@ from pathlib import Path
 import pytest
 
 
-def pytest_collection_modifyitems(items):
-    """Try a test of this folder once more in CI: what it kills at random may have a mood."""
-    if "CI" in os.environ:
-        for item in items:
-            if item.path.is_relative_to(Path(__file__).parent):
-                item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @pytest.fixture(scope="session")
 def sightline(tmp_path_factory):
     """Run `sightline ARGUMENTS`; returns the finished process with its output as text."""

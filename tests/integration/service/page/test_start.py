@@ -57,7 +57,7 @@ def test_a_file_that_is_dropped_is_uploaded_and_its_job_succeeds(page, street, w
     workshop.start()
     row(page, "gate.mp4").get_by_text("Succeeded").wait_for()
     row(page, "gate.mp4").locator("img").wait_for()
-    assert upload(page, "gate.mp4").count() == 0
+    upload(page, "gate.mp4").wait_for(state="detached")
     page.get_by_role("link", name="gate.mp4").click()
     page.get_by_role("heading", name="gate.mp4").wait_for()
 
@@ -194,7 +194,7 @@ def test_an_upload_can_be_paused_and_goes_on(page, street):
     page.unroute("**/v1/uploads/*")
     page.get_by_role("button", name="Pause street.mp4").click()
     row(page, "street.mp4").wait_for()
-    assert upload(page, "street.mp4").count() == 0
+    upload(page, "street.mp4").wait_for(state="detached")
 
 
 def test_an_upload_can_be_canceled(page, street, api):
@@ -207,7 +207,7 @@ def test_an_upload_can_be_canceled(page, street, api):
     with page.expect_response(lambda answer: answer.request.method == "DELETE") as deleted:
         page.get_by_role("button", name="Cancel street.mp4").click()
     assert deleted.value.status == 204
-    assert upload(page, "street.mp4").count() == 0
+    upload(page, "street.mp4").wait_for(state="detached")
     assert api.get("/v1/jobs").json()["jobs"] == []
 
 
@@ -333,6 +333,7 @@ def test_the_list_is_filtered_by_state_and_name_and_remembers_it(page, submit, w
     submit("dock.mp4")
     submit("Gate 2.mp4")
     page.goto("/")
+    row(page, "dock.mp4").wait_for()
     page.get_by_label("Name contains").fill("gate")
     row(page, "dock.mp4").wait_for(state="detached")
     assert page.locator(".job").count() == 2
