@@ -2,12 +2,11 @@
 
 Many clients that poll ask for few jobs, more often than these change. A store that can tell at once
 that nothing has changed need not be asked, which saves a query and the way to another thread and
-back: half of what an answer costs.
+back.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -54,14 +53,14 @@ class KnownJobs:
             self._count = count
         found = self._looks.get(job_id)
         if found is None:
-            found = await run_in_threadpool(partial(look_at, self._store, job_id))
+            found = await run_in_threadpool(_look_at, self._store, job_id)
             # Nobody has noticed a change meanwhile; if there was one, the next call does.
             if count is not None and count == self._count:
                 self._looks[job_id] = found
         return found
 
 
-def look_at(store: JobStore, job_id: str) -> Look:
+def _look_at(store: JobStore, job_id: str) -> Look:
     """Look at a job in a store; blocks.
 
     Raises:

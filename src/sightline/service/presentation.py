@@ -45,8 +45,8 @@ def present_job(job: Job, *, queue_position: int | None, now_s: float) -> dict[s
         "progress": _progress(job, queue_position=queue_position, now_s=now_s),
         "partial": job.partial,
         "warnings": list(job.warnings),
-        "error": None if job.failure is None else msgspec.to_builtins(job.failure),
-        "video": None if job.video is None else msgspec.to_builtins(job.video),
+        "error": msgspec.to_builtins(job.failure),
+        "video": msgspec.to_builtins(job.video),
         "summary": dict(job.summary),
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
@@ -67,7 +67,7 @@ def present_chunk(task: Task) -> dict[str, Any]:
         "frames_total": task.span.frames,
         "begin_pts": task.span.begin_pts,
         "end_pts": task.span.end_pts,
-        "error": None if task.failure is None else msgspec.to_builtins(task.failure),
+        "error": msgspec.to_builtins(task.failure),
     }
 
 

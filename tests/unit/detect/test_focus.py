@@ -21,7 +21,7 @@ def cut(source, target, *, axis, begin, step=2, end=END, weights):
 def focus_model(
     *, phases=PHASES, kernel=(3, 3), concat_axis=1, step=2, end=END, shows_stack=False, **attributes
 ):
-    """Build slices, a concatenation and a convolution of 5 outputs, with noise as weights."""
+    """Build slices, a concatenation and a convolution of 6 outputs, with noise as weights."""
     rng = np.random.default_rng(7)
     weights, nodes = [], []
     for part, (row, column) in enumerate(phases):
@@ -103,6 +103,7 @@ def test_what_is_used_elsewhere_stays():
         {"dilations": [2, 2]},
         {"group": 2},
         {"auto_pad": "SAME_UPPER"},
+        {"concat_axis": 2},
     ],
     ids=str,
 )

@@ -2,18 +2,15 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
+from tests.job_values import POLICY, a_job
 
-from sightline.jobs.model import Job, JobSpec
 from sightline.jobs.states import JobState
-from sightline.jobs.store import LeasePolicy, UnknownJobError
+from sightline.jobs.store import UnknownJobError
 from sightline.service.known_jobs import KnownJobs
 from sightline.testing.job_store import MemoryJobStore
-
-SPEC = JobSpec(
-    source_name="a", source_url="http://a/", pipeline="p", params={}, definition={}, outputs=()
-)
 
 
 class CountingStore(MemoryJobStore):
@@ -43,13 +40,13 @@ class CountingStore(MemoryJobStore):
 def run(scenario, **options):
     store = CountingStore(**options)
     for job_id in "ab":
-        store.add(Job(id=job_id, spec=SPEC, created_at=0.0))
+        store.add(replace(a_job(), id=job_id))
     asyncio.run(scenario(store, KnownJobs(store)))
     return store
 
 
 def cancel(store):
-    store.cancel("a", policy=LeasePolicy(), now_s=0.0)
+    store.cancel("a", policy=POLICY, now_s=0.0)
 
 
 def test_a_job_is_looked_up_once_as_long_as_nothing_changes():

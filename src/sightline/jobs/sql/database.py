@@ -129,12 +129,14 @@ class Database:
         SQLite tells it without looking at any table; PostgreSQL cannot, which is None. To be called
         by one thread, as it keeps a connection.
         """
-        if not self._is_sqlite:
+        path = self._engine.url.database
+        if not self._is_sqlite or not path:
             return None
-        if self._observer is None:
-            path = self._engine.url.database or ""
-            self._observer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
+            if self._observer is None:
+                self._observer = sqlite3.connect(
+                    path, timeout=0, isolation_level=None, check_same_thread=False
+                )
             (count,) = self._observer.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             return None

@@ -45,16 +45,15 @@ async def look(visit: Reading, job_id: JobId) -> Response:
         "status": job.state.value,
         "progress": percent_of(job),
     }
-    if job.state.terminal:
-        result = await run_in_threadpool(_tracks, visit, job)
-        if result is not None:
-            shown["result"] = result
+    headers = {}
+    if not job.state.terminal:
+        wait_s = ask_again_s(job, queue_position=place, now_s=visit.services.clock())
+        headers["retry-after"] = str(wait_s)
+    elif (result := await run_in_threadpool(_tracks, visit, job)) is not None:
+        shown["result"] = result
     if job.failure is not None:
         shown["error"] = job.failure.message
-    if job.state.terminal:
-        return json_answer(shown)
-    wait_s = ask_again_s(job, queue_position=place, now_s=visit.services.clock())
-    return json_answer(shown, headers={"retry-after": str(wait_s)})
+    return json_answer(shown, headers=headers)
 
 
 def _tracks(visit: Visit, job: Job) -> msgspec.Raw | None:

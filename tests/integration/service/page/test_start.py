@@ -47,7 +47,7 @@ def choose_demo(page):
     page.get_by_label("Detector").select_option("demo")
 
 
-def test_a_file_that_is_dropped_is_uploaded_and_its_job_succeeds(page, street, workshop):
+def test_a_file_that_is_dropped_is_uploaded_and_its_job_succeeds(page, street, workshop, api):
     page.goto("/")
     choose_demo(page)
     drop(page, street, "gate.mp4")
@@ -58,6 +58,9 @@ def test_a_file_that_is_dropped_is_uploaded_and_its_job_succeeds(page, street, w
     row(page, "gate.mp4").get_by_text("Succeeded").wait_for()
     row(page, "gate.mp4").locator("img").wait_for()
     upload(page, "gate.mp4").wait_for(state="detached")
+    assert upload(page, "gate.mp4").count() == 0
+    [job] = api.get("/v1/jobs").json()["jobs"]
+    assert (job["source"]["name"], job["status"]) == ("gate.mp4", "succeeded")
     page.get_by_role("link", name="gate.mp4").click()
     page.get_by_role("heading", name="gate.mp4").wait_for()
 
@@ -90,7 +93,7 @@ def test_a_page_without_the_list_of_pipelines_submits_to_the_default(
     assert api.get("/v1/jobs").json()["jobs"][0]["pipeline"] == default["name"]
 
 
-def test_several_files_are_chosen_and_become_a_job_each(page, street, tmp_path):
+def test_several_files_are_chosen_and_become_a_job_each(page, street, tmp_path, api):
     other = tmp_path / "other.mp4"
     other.write_bytes(street.read_bytes())
     page.goto("/")
@@ -100,6 +103,8 @@ def test_several_files_are_chosen_and_become_a_job_each(page, street, tmp_path):
     page.get_by_role("button", name="Start").click()
     row(page, "street.mp4").wait_for()
     row(page, "other.mp4").wait_for()
+    jobs = api.get("/v1/jobs").json()["jobs"]
+    assert sorted(job["source"]["name"] for job in jobs) == ["other.mp4", "street.mp4"]
 
 
 def test_options_reach_the_job(page, street, api):
@@ -134,6 +139,7 @@ def test_only_parameters_that_the_chosen_ones_allow_are_asked_for(page):
     page.get_by_label("Longest gap").wait_for()
     page.get_by_label("Tracker").select_option("none")
     page.get_by_label("Longest gap").wait_for(state="hidden")
+    assert page.get_by_label("Tracker").input_value() == "none"
 
 
 def test_an_address_is_submitted(page, api):
@@ -195,6 +201,7 @@ def test_an_upload_can_be_paused_and_goes_on(page, street):
     page.get_by_role("button", name="Pause street.mp4").click()
     row(page, "street.mp4").wait_for()
     upload(page, "street.mp4").wait_for(state="detached")
+    assert upload(page, "street.mp4").count() == 0
 
 
 def test_an_upload_can_be_canceled(page, street, api):
@@ -208,6 +215,7 @@ def test_an_upload_can_be_canceled(page, street, api):
         page.get_by_role("button", name="Cancel street.mp4").click()
     assert deleted.value.status == 204
     upload(page, "street.mp4").wait_for(state="detached")
+    assert upload(page, "street.mp4").count() == 0
     assert api.get("/v1/jobs").json()["jobs"] == []
 
 
@@ -375,8 +383,9 @@ def test_a_job_that_others_submit_appears_and_one_they_delete_goes(page, submit,
     job = submit("theirs.mp4")
     row(page, "theirs.mp4").wait_for()
     api.post(f"/v1/jobs/{job['id']}/cancel")
-    api.delete(f"/v1/jobs/{job['id']}")
+    assert api.delete(f"/v1/jobs/{job['id']}").status_code == 204
     page.get_by_text("No jobs yet").wait_for()
+    assert page.locator(".job").count() == 0
 
 
 def test_names_and_labels_are_text_and_never_markup(page, submit, workshop):
