@@ -21,8 +21,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-_MOODY = ("acceptance", "integration/live", "integration/service/page")
-"""Folders of tests that kill at random, or drive a browser."""
+_MOODY = ("acceptance", "integration")
+"""Folders of tests that start processes, servers and browsers, and kill them at random."""
 
 
 def pytest_collection_modifyitems(items):

@@ -110,9 +110,12 @@ def processes_of(run, kind):
 
 
 def segments_of(run):
-    """List the segments of a graph with their sizes."""
-    prefix = run._directory.segment_prefix
-    return {path.name: path.stat().st_size for path in segment_folder().glob(prefix + "*")}
+    """List the segments of a graph with their sizes; one may go meanwhile."""
+    sizes = {}
+    for path in segment_folder().glob(run._directory.segment_prefix + "*"):
+        with suppress(FileNotFoundError):
+            sizes[path.name] = path.stat().st_size
+    return sizes
 
 
 def open_files(pid="self"):
