@@ -5,7 +5,8 @@
         hub               sockets
 
 A run that was killed leaves its folder and its segments; the lock is free then, and the next run
-removes them. It does not know what the sockets are for.
+removes them; if the folder is gone, `run_note` tells whose the segments are. It does not know what
+the sockets are for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 from sightline.errors import GraphError
 from sightline.settings import Settings
+from sightline.transport.run_note import RunNote, reap_stray_segments
 from sightline.transport.segment import unlink_segments
 
 if TYPE_CHECKING:
@@ -71,11 +73,12 @@ class RunDirectory:
         path: The folder, mode 0700.
     """
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, note: RunNote) -> None:
         """For `create`."""
         self.run_id = path.name
         self.path = path
         self._lock: int | None = lock
+        self._note = note
 
     @classmethod
     def create(cls, base: Path) -> Self:
@@ -90,12 +93,13 @@ class RunDirectory:
         _prepare(base)
         try:
             reap_dead_runs(base)
+            reap_stray_segments()
             while True:
                 path = base / secrets.token_hex(6)
                 path.mkdir(mode=0o700)
                 # Before it is locked, another process may take it for a dead run's and remove it.
                 if (lock := _try_lock(path)) is not None:
-                    return cls(path, lock)
+                    return cls(path, lock, _write_note(path, lock))
         except OSError as error:
             raise GraphError(f"a run cannot be started in {base}: {error}") from error
 
@@ -122,6 +126,7 @@ class RunDirectory:
         """Remove the folder with its sockets, and all segments of the run."""
         if self._lock is not None:
             _remove(self.path)
+            self._note.remove()
             os.close(self._lock)
             self._lock = None
 
@@ -175,6 +180,20 @@ def _try_lock(path: Path) -> int | None:
         if not is_ours:
             os.close(descriptor)
     return descriptor if is_ours else None
+
+
+def _write_note(path: Path, lock: int) -> RunNote:
+    """Note a run beside its segments; remove it if that cannot be done.
+
+    Raises:
+        OSError: It cannot.
+    """
+    try:
+        return RunNote.write(path)
+    except OSError:
+        _remove(path)
+        os.close(lock)
+        raise
 
 
 def _remove(path: Path) -> None:

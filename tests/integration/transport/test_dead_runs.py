@@ -1,5 +1,6 @@
 """What a run leaves that was killed, and who removes it."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import pytest
 
 from sightline.transport.messages import Pixels, SlotRef
 from sightline.transport.run_directory import RunDirectory, reap_dead_runs
+from sightline.transport.run_note import reap_stray_segments
 from sightline.transport.segment import segment_folder
 from sightline.transport.slot_reader import SlotReader
 
@@ -50,11 +52,12 @@ def test_the_next_start_removes_what_a_killed_run_left(base):
 
 
 def test_a_run_that_ends_by_itself_leaves_nothing(base):
-    with owner(base) as (process, _, segment):
+    with owner(base) as (process, run_id, segment):
         process.communicate(timeout=60)
 
         assert process.returncode == 0
         assert list(base.iterdir()) == []
+        assert not (segment_folder() / f"sightline-run-{run_id}").exists()
         assert not (segment_folder() / segment).exists()
 
 
@@ -69,6 +72,34 @@ def test_a_run_of_another_process_is_left_alone_as_long_as_it_lives(base):
 
         assert reap_dead_runs(base) == [run_id]
         assert reap_dead_runs(base) == []
+
+
+def test_the_next_start_anywhere_removes_segments_of_a_killed_run_whose_folder_is_gone(base):
+    with owner(base) as (process, run_id, segment):
+        shutil.rmtree(base)
+        reap_stray_segments()
+        assert (segment_folder() / segment).exists(), "the run lives"
+
+        process.kill()
+        process.wait()
+        with RunDirectory.create(base.parent / "others"):
+            pass
+
+        assert not (segment_folder() / segment).exists()
+        assert not (segment_folder() / f"sightline-run-{run_id}").exists()
+
+
+def test_a_killed_run_that_has_its_folder_keeps_its_segments_for_the_next_run_beside_it(base):
+    with owner(base) as (process, run_id, segment):
+        process.kill()
+        process.wait()
+
+        assert run_id not in reap_stray_segments()
+        assert (segment_folder() / segment).exists()
+
+        assert reap_dead_runs(base) == [run_id]
+        reap_stray_segments()
+        assert not (segment_folder() / f"sightline-run-{run_id}").exists()
 
 
 def test_pixels_of_a_killed_process_stay_readable_until_its_run_is_reaped(base):

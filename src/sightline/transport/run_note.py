@@ -1,0 +1,99 @@
+"""The note of a run beside its segments: it finds them again when the folder of the run is gone.
+
+    sightline-run-9f0c2a71d3be      0600, locked (flock) as long as the run lives
+        /run/user/1000/sightline/9f0c2a71d3be
+
+Folders of runs may be removed under them: by who tidies temporary folders, or at the end of a
+user's session. A killed run would then leave segments that nobody looks for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from sightline.transport.segment import segment_folder, unlink_segments
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["RunNote", "reap_stray_segments"]
+
+_PREFIX = "sightline-run-"
+_NAME = re.compile(rf"{_PREFIX}([0-9a-f]{{12}})")
+_MOST_BYTES = 4096  # of a path
+
+
+class RunNote:
+    """The note of a run of this process; make it with `write`."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        """For `write`."""
+        self._path = path
+        self._lock = lock
+
+    @classmethod
+    def write(cls, folder: Path) -> Self:
+        """Note that a run lives, and where.
+
+        Args:
+            folder: Of the run, after which it is named.
+
+        Raises:
+            OSError: The note cannot be written.
+        """
+        path = segment_folder() / f"{_PREFIX}{folder.name}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+        try:
+            # Locked before it says anything: a note that says nothing is left alone.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.write(descriptor, os.fsencode(folder.absolute()))
+        except OSError:
+            path.unlink()
+            os.close(descriptor)
+            raise
+        return cls(path, descriptor)
+
+    def remove(self) -> None:
+        """Remove it, because the run has ended."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._lock)
+
+
+def reap_stray_segments() -> list[str]:
+    """Remove the segments of this user's dead runs whose folder is gone.
+
+    Those of dead runs that have a folder are removed by the next run beside it.
+
+    Returns:
+        The ids of the runs that they were of.
+    """
+    dead = []
+    for path in sorted(segment_folder().glob(f"{_PREFIX}*")):
+        name = _NAME.fullmatch(path.name)
+        if name is None:
+            continue
+        with suppress(OSError):  # it is gone by now, locked, or another user's
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if _is_stray(descriptor):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    unlink_segments(f"sightline-{name[1]}-")
+                    path.unlink()
+                    dead.append(name[1])
+            finally:
+                os.close(descriptor)
+    return dead
+
+
+def _is_stray(descriptor: int) -> bool:
+    """Tell whether an open file is a note of this user about a folder that is not there."""
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
+        return False
+    folder = os.fsdecode(os.read(descriptor, _MOST_BYTES))
+    return folder.startswith("/") and not os.path.lexists(folder)
