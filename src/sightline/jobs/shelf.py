@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 import time
 from collections import OrderedDict
@@ -113,9 +114,12 @@ class _FolderShelf:
         self._job = job
 
     def results(self) -> Mapping[str, int]:
-        folder = self._files.results
-        found = folder.iterdir() if folder.is_dir() else ()
-        return {path.name: path.stat().st_size for path in found if path.is_file()}
+        sizes = {}
+        with suppress(FileNotFoundError):  # there are none, or the job is being deleted
+            for path in self._files.results.iterdir():
+                if stat.S_ISREG((status := path.stat()).st_mode):
+                    sizes[path.name] = status.st_size
+        return sizes
 
     def result(self, name: str) -> Path | None:
         return _if_there(self._files.results / name)
