@@ -63,6 +63,11 @@ class Arrival:
             raise self._cannot_write(error) from error
 
     @property
+    def received(self) -> int:
+        """How many bytes are there; fewer than before when it had to begin anew."""
+        return self._file.tell()
+
+    @property
     def headers(self) -> dict[str, str]:
         """What to ask with: for what is missing, if the result is still the same."""
         if not self._etag or not self._file.tell():

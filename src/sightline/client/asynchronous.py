@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.client import calls
-from sightline.client.answers import check
 from sightline.client.arrival import Arrival
 from sightline.client.connection import DEFAULT_URL, connection_options, request_of, unreachable
 from sightline.client.events import EventReader
@@ -122,9 +121,8 @@ class AsyncClient:
             reader = EventReader()
             with suppress(httpx.TransportError):
                 async with self._stream(job_id, headers) as response:
-                    async for line in response.aiter_lines():
-                        if (seen := reader.feed(line)) is not None:
-                            job = seen
+                    async for data in response.aiter_bytes():
+                        for job in reader.feed(data):
                             yield job
             if job is None or not job.terminal:
                 known = -1 if job is None else job.version
@@ -167,24 +165,8 @@ class AsyncClient:
         Returns:
             The path of the file.
         """
-        import httpx
-
-        address = f"/v1/jobs/{job_id}/results/{format_name}"
         with Arrival(to, on_progress) as arrival:
-            for pause_s in calls.pauses():
-                try:
-                    async with self._http.stream("GET", address, headers=arrival.headers) as answer:
-                        if not answer.is_success:
-                            await answer.aread()
-                        arrival.begin(check(answer))
-                        async for data in answer.aiter_bytes():
-                            arrival.take(data)
-                    break
-                except httpx.HTTPError as error:
-                    if pause_s is None:
-                        raise unreachable(self._http, error) from error
-                    await asyncio.sleep(pause_s)
-            return arrival.finish()
+            return await self._run(calls.download(job_id, format_name, arrival))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -225,10 +207,22 @@ class AsyncClient:
                 answer = None
                 continue
             try:
-                answer = await self._http.send(request_of(self._http, step))
-                self._has_answered = True
+                answer = await self._send(step)
             except httpx.HTTPError as error:
                 answer = unreachable(self._http, error)
                 if not self._has_answered and isinstance(error, httpx.ConnectError):
                     raise answer from error
             after_call()
+
+    async def _send(self, call: calls.Call) -> httpx.Response:
+        """Make a call; its answer is there as a whole, or has gone into the arrival of the call."""
+        answer = await self._http.send(request_of(self._http, call), stream=True)
+        self._has_answered = True
+        async with aclosing(answer):
+            if call.into is None or not answer.is_success:
+                await answer.aread()
+                return answer
+            call.into.begin(answer)
+            async for data in answer.aiter_bytes():
+                call.into.take(data)
+        return answer

@@ -14,10 +14,13 @@ from sightline.client.answers import RemoteJob, check, parse_job, read_json
 from sightline.errors import MediaError, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
     import httpx
+
+    from sightline.client.arrival import Arrival
 
 __all__ = [
     "Call",
@@ -25,10 +28,10 @@ __all__ = [
     "Pause",
     "act",
     "delete",
+    "download",
     "list_jobs",
     "list_results",
     "one_job",
-    "pauses",
     "submit",
     "upload",
     "wait_for",
@@ -66,6 +69,7 @@ class Call:
         content: Body as bytes.
         headers: Further header fields.
         wait_s: How long the service may take longer than usual for its answer.
+        into: Takes the body of a success as it comes; None: it is read as a whole.
     """
 
     method: str
@@ -75,6 +79,7 @@ class Call:
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     wait_s: float = 0.0
+    into: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +204,26 @@ def list_results(job_id: str) -> Flow[list[dict[str, Any]]]:
     return found
 
 
+def download(job_id: str, format_name: str, arrival: Arrival) -> Flow[Path]:
+    """Fetch a result, going on where it was when the connection broke.
+
+    Tries count anew whenever more of it has arrived than ever before. One that begins anew with
+    each connection, since it has no `ETag` or another one, gets no further by that.
+    """
+    path = f"/v1/jobs/{job_id}/results/{format_name}"
+    tried = most = 0
+    while True:
+        answer = yield Call(method="GET", path=path, headers=arrival.headers, into=arrival)
+        if not isinstance(answer, ServiceError) and answer.is_success:
+            return arrival.finish()
+        if arrival.received > most:
+            tried, most = 0, arrival.received
+        if not _is_passing(answer) or tried + 1 == _MOST_TRIES:
+            check(answer)
+        yield Pause(seconds=_pause_s(answer, tried))
+        tried += 1
+
+
 def _ask(call: Call, *, done_before: int | None = None) -> Flow[httpx.Response]:
     """Make a call that may be repeated, and repeat it while the service is away or busy.
 
@@ -220,12 +245,6 @@ def _ask(call: Call, *, done_before: int | None = None) -> Flow[httpx.Response]:
     if is_unclear and not isinstance(answer, ServiceError) and answer.status_code == done_before:
         return answer
     return check(answer)
-
-
-def pauses() -> Iterator[float | None]:
-    """Give how long to wait after each try; None after the last one."""
-    yield from (_growing_s(tried) for tried in range(_MOST_TRIES - 1))
-    yield None
 
 
 def _is_passing(answer: httpx.Response | ServiceError) -> bool:

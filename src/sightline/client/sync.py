@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.client import calls
-from sightline.client.answers import check
 from sightline.client.arrival import Arrival
 from sightline.client.connection import DEFAULT_URL, connection_options, request_of, unreachable
 from sightline.client.events import EventReader
@@ -124,9 +123,8 @@ class Client:
                 headers["last-event-id"] = str(job.version)
             reader = EventReader()
             with suppress(httpx.TransportError), self._stream(job_id, headers) as response:
-                for line in response.iter_lines():
-                    if (seen := reader.feed(line)) is not None:
-                        job = seen
+                for data in response.iter_bytes():
+                    for job in reader.feed(data):
                         yield job
             if job is None or not job.terminal:
                 known = -1 if job is None else job.version
@@ -169,24 +167,8 @@ class Client:
         Returns:
             The path of the file.
         """
-        import httpx
-
-        address = f"/v1/jobs/{job_id}/results/{format_name}"
         with Arrival(to, on_progress) as arrival:
-            for pause_s in calls.pauses():
-                try:
-                    with self._http.stream("GET", address, headers=arrival.headers) as answer:
-                        if not answer.is_success:
-                            answer.read()
-                        arrival.begin(check(answer))
-                        for data in answer.iter_bytes():
-                            arrival.take(data)
-                    break
-                except httpx.HTTPError as error:
-                    if pause_s is None:
-                        raise unreachable(self._http, error) from error
-                    time.sleep(pause_s)
-            return arrival.finish()
+            return self._run(calls.download(job_id, format_name, arrival))
 
     def close(self) -> None:
         """Close the connections."""
@@ -225,10 +207,22 @@ class Client:
                 answer = None
                 continue
             try:
-                answer = self._http.send(request_of(self._http, step))
-                self._has_answered = True
+                answer = self._send(step)
             except httpx.HTTPError as error:
                 answer = unreachable(self._http, error)
                 if not self._has_answered and isinstance(error, httpx.ConnectError):
                     raise answer from error
             after_call()
+
+    def _send(self, call: calls.Call) -> httpx.Response:
+        """Make a call; its answer is there as a whole, or has gone into the arrival of the call."""
+        answer = self._http.send(request_of(self._http, call), stream=True)
+        self._has_answered = True
+        with closing(answer):
+            if call.into is None or not answer.is_success:
+                answer.read()
+                return answer
+            call.into.begin(answer)
+            for data in answer.iter_bytes():
+                call.into.take(data)
+        return answer

@@ -48,6 +48,14 @@ def test_an_address_is_fetched_and_followed_to_its_end(client, site):
     assert [seen.status for seen in client.events(job.id)] == ["succeeded"]
 
 
+def test_a_job_is_followed_whatever_signs_its_names_hold(client, site):
+    name = "line\u2028paragraph\u2029.mp4"
+    job = client.submit(site.url(), options=JobOptions(source_name=name, end_s=0.1))
+    followed = list(client.events(job.id))
+    assert {seen.source_name for seen in followed} == {name}
+    assert followed[-1].succeeded
+
+
 def test_jobs_are_listed_page_by_page_and_found_by_label(client, site, request):
     label = request.node.name
     options = JobOptions(labels={"test": label}, end_s=0.1, outputs=["mot"])

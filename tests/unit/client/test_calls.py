@@ -1,33 +1,19 @@
 """What the clients ask for, in which order, without asking: flows driven by hand."""
 
 import io
-import json
+from itertools import chain
 
 import httpx
 import pytest
+from tests.unit.client.remote_job import job_document
 
 from sightline.client import calls
-from sightline.client.answers import RemoteJob, check, parse_job
+from sightline.client.answers import check, parse_job
+from sightline.client.arrival import Arrival
 from sightline.client.connection import connection_options
-from sightline.client.events import EventReader
 from sightline.client.options import JobOptions
 from sightline.client.sources import describe_source
 from sightline.errors import MediaError, ServiceError
-
-
-def job_document(**changes):
-    return {
-        "id": "j1",
-        "status": "queued",
-        "terminal": False,
-        "version": 1,
-        "source": {"name": "street.mp4"},
-        "progress": {},
-        "partial": False,
-        "error": None,
-        "warnings": [],
-        **changes,
-    }
 
 
 def drive(flow, answers):
@@ -253,15 +239,44 @@ def test_an_upload_that_is_refused_ends():
     assert caught.value.status == 413
 
 
-def test_events_are_jobs_and_comments_are_nothing():
-    reader = EventReader()
-    lines = [": keep-alive", "", "event: done", "id: 4"]
-    assert [reader.feed(line) for line in lines] == [None] * 4
+@pytest.fixture
+def arrival(tmp_path):
+    with Arrival(tmp_path / "street.txt", None) as arrival:
+        yield arrival
 
-    assert reader.feed("data: " + json.dumps(job_document(version=4))) is None
-    job = reader.feed("")
-    assert isinstance(job, RemoteJob)
-    assert job.version == 4
+
+def broken_off(arrival, sizes, *, etag='"1"'):
+    """Answer with connections that break after so many bytes of the result each; None: busy."""
+    for size in sizes:
+        if size is None:
+            yield httpx.Response(503)
+            continue
+        status = 206 if arrival.headers else 200
+        arrival.begin(httpx.Response(status, headers={"etag": etag} if etag else {}))
+        arrival.take(bytes(size))
+        yield ServiceError("the connection broke")
+
+
+def test_a_download_counts_its_tries_anew_whenever_it_gets_on(arrival):
+    answers = broken_off(arrival, [5, *[0] * 6, 2, *[None] * 6])
+    flow = calls.download("j1", "mot", arrival)
+    asked, path = drive(flow, chain(answers, [httpx.Response(200)]))
+    assert path.read_bytes() == bytes(7)
+    assert (asked[0].method, asked[0].path) == ("GET", "/v1/jobs/j1/results/mot")
+    assert asked[2].headers == {"range": "bytes=5-", "if-range": '"1"'}
+    pauses = [step.seconds for step in asked if isinstance(step, calls.Pause)]
+    assert pauses == 2 * pauses[:7]
+
+
+@pytest.mark.parametrize("sizes", [[0] * 8, [None] * 8, [5, *[0] * 7], [5, *[None] * 7]])
+def test_a_download_that_gets_no_further_is_given_up(arrival, sizes):
+    with pytest.raises(ServiceError, match=r"broke|Unavailable"):
+        drive(calls.download("j1", "mot", arrival), broken_off(arrival, sizes))
+
+
+def test_a_download_that_begins_anew_each_time_is_given_up(arrival):
+    with pytest.raises(ServiceError, match="broke"):
+        drive(calls.download("j1", "mot", arrival), broken_off(arrival, [5, 4] * 4, etag=""))
 
 
 def test_options_leave_out_what_is_left_to_the_service():
