@@ -16,13 +16,12 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.message import Message
 from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote
 
 from sightline.fetch.connection import Watch
 from sightline.fetch.errors import FetchCode, FetchError
 from sightline.fetch.exchange import Request, followed
+from sightline.fetch.filename import filename_of
 from sightline.fetch.url import parse_url
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ Progress = Callable[[int, int | None], None]
 block, and about twice a second while none comes. What it raises ends the download."""
 
 _SPACE_CHECK_BYTES = 64 * 2**20
-_LONGEST_NAME = 200
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +190,13 @@ class _Download:
             self._watch.until_s = self._until_s
             self._judge(answer)
             self._receive(answer)
+            if self.total not in (None, self._arrived):
+                # The rest of a file may come without a length that HTTP checks.
+                raise self._error("the answer ends too early", FetchCode.INTERRUPTED, again=True)
             return Downloaded(
                 size=self._arrived,
                 sha256=self._digest.hexdigest(),
-                name=_name(answer),
+                name=filename_of(answer.headers.get("content-disposition", ""), answer.url.target),
                 content_type=answer.headers.get("content-type", "").partition(";")[0].strip(),
             )
 
@@ -204,28 +205,29 @@ class _Download:
         coding = answer.headers.get("content-encoding", "identity").lower()
         if coding != "identity":
             raise self._error(f"it comes compressed ({coding[:20]!r})", FetchCode.BAD_ANSWER)
-        if answer.status == 206 and self._goes_on(answer):
+        if answer.status == 206 and (total := self._total_by_rest(answer)) is not None:
+            self.total = total
             return
         if answer.status != 200:
             raise self._bad_status(answer.status)
         self._file.seek(0)
         self._file.truncate()
         self._arrived, self._digest = 0, hashlib.sha256()
-        length = answer.headers.get("content-length")
-        self.total = int(length) if length is not None else None
+        self.total = _length(answer)
         self._validator = _validator(answer)
         if self.total is not None and self.total > self._limits.max_bytes:
             raise self._too_large()
         self._check_space(self.total or 0)
 
-    def _goes_on(self, answer: Answer) -> bool:
-        """Whether a partial answer is the rest of what has arrived."""
+    def _total_by_rest(self, answer: Answer) -> int | None:
+        """Give the size of the file if a partial answer is the rest of what has arrived."""
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         if not self._arrived or match is None:
-            return False
+            return None
         first, last, total = map(int, match.groups())
         known = total if self.total is None else self.total
-        return first == self._arrived and last + 1 == total == known
+        goes_on = first == self._arrived and last + 1 == total == known
+        return total if goes_on else None
 
     def _receive(self, answer: Answer) -> None:
         window_from_s, window_bytes, checked = time.monotonic(), 0, self._arrived
@@ -272,18 +274,13 @@ class _Download:
         return FetchError(f"cannot fetch {self._url.shown}: {why}", code=code, again=again)
 
 
+def _length(answer: Answer) -> int | None:
+    """Say how long a body will be; what comes in chunks has no other length (RFC 9112, 6.3)."""
+    length = answer.headers.get("content-length")
+    return None if length is None or "transfer-encoding" in answer.headers else int(length)
+
+
 def _validator(answer: Answer) -> str:
     """What names this version of the file in `If-Range` (RFC 9110, 13.1.5): no weak tag."""
     tag = answer.headers.get("etag", "")
     return tag if tag and not tag.startswith("W/") else answer.headers.get("last-modified", "")
-
-
-def _name(answer: Answer) -> str:
-    """Name the file as the server does: by `Content-Disposition`, or the end of its path."""
-    header = Message()
-    header["Content-Disposition"] = re.sub(
-        r"\s+", " ", answer.headers.get("content-disposition", "")
-    )
-    given = header.get_filename() or unquote(answer.url.target.partition("?")[0])
-    last = re.split(r"[/\\]", given)[-1]
-    return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME].strip(". ")

@@ -77,7 +77,11 @@ class HttpUrl:
             FetchError: The location is not a URL that can be fetched.
         """
         _check_characters(location)
-        url = parse_url(urljoin(f"{self.scheme}://{self.authority}{self.target}", location))
+        try:
+            joined = urljoin(f"{self.scheme}://{self.authority}{self.target}", location)
+        except ValueError:
+            raise _refused("it cannot be understood") from None
+        url = parse_url(joined)
         if url.authorization is None and url.origin == self.origin:
             return HttpUrl(
                 scheme=url.scheme,
@@ -161,6 +165,8 @@ def _check_characters(text: str) -> None:
         raise _refused(f"it is longer than {_LONGEST} characters")
     if any(c <= " " or c in "\\\x7f" for c in text):
         raise _refused("it has a space, backslash or control character; write it as %20 or so")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise _refused("it has half of a character, a surrogate")
 
 
 def _authorization(user: str) -> str:

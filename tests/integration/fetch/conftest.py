@@ -43,12 +43,17 @@ class RawServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join()
-        for connection in self._connections:
+        self.hang_up()
+        for thread in self._threads:
+            thread.join()
+
+    def hang_up(self):
+        """Close all connections; those that come later are served."""
+        while self._connections:
+            connection = self._connections.pop()
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
-        for thread in self._threads:
-            thread.join()
 
     def _accept(self):
         while True:

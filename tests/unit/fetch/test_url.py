@@ -70,6 +70,9 @@ def test_an_ip_address_in_an_odd_form_is_refused(text):
         "https:example.org",
         "",
         "http://" + "a" * 9000 + ".example/",
+        "http://exa\u2100mple.org/",
+        "http://example.org/\ud800",
+        "http://ann\ud800@example.org/",
     ],
 )
 def test_what_parsers_disagree_on_is_refused(text):
@@ -99,6 +102,23 @@ def test_a_redirect_to_another_protocol_is_refused():
     for location in ("file:///etc/passwd", "gopher://x/", "javascript:alert(1)", "ht\ttp://x/"):
         with pytest.raises(FetchError):
             url.joined(location)
+
+
+@pytest.mark.parametrize("location", ["http://[x", "//[", "//exa\u2100mple.org/", "http://a]b/"])
+def test_a_redirect_to_what_cannot_be_understood_is_refused(location):
+    with pytest.raises(FetchError) as caught:
+        parse_url("https://example.org/").joined(location)
+    assert caught.value.code is FetchCode.BAD_URL
+
+
+@given(st.text(max_size=60))
+def test_any_redirect_leads_to_a_url_or_is_refused(location):
+    try:
+        url = parse_url("https://example.org/a").joined(location)
+    except FetchError:
+        return
+    assert url.host.isascii()
+    assert url.target.isascii()
 
 
 @given(st.text(max_size=60))
