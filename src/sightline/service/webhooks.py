@@ -12,6 +12,10 @@ A row says when the next attempt is due; who takes it puts that off first, so th
 dies with its process is made again later: every delivery is made at least once, or given up after
 the last attempt. Addresses are checked like those of videos (`sightline.fetch`); redirects are not
 followed.
+
+Nobody waits for the receivers of others: an owner has at most half of the threads of a process at
+the same time, and a thread that is free goes to the owner with the fewest attempts under way. What
+is due of an owner who has enough of them stays due.
 """
 
 from __future__ import annotations
@@ -20,12 +24,13 @@ import logging
 import random
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from standardwebhooks import Webhook
 
 from sightline.fetch.errors import FetchError
@@ -35,7 +40,7 @@ from sightline.jobs.sql import schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Row, Select
 
     from sightline.fetch.policy import AddressPolicy
     from sightline.jobs.sql.database import Database
@@ -47,6 +52,7 @@ _log = logging.getLogger(__name__)
 
 _GONE = 410
 _THREADS = 4
+_THREADS_OF_ONE = _THREADS // 2
 _TAKEN_S = 60.0
 _JITTER = 0.1
 
@@ -97,6 +103,8 @@ class Deliverer:
         self._secret = secret
         self._policy = policy
         self._clock = clock
+        self._taking = threading.Lock()
+        self._under_way: list[str] = []  # the owner of every attempt that is being made
         self._wake = threading.Condition()
         self._stopping = False
         self._threads = [
@@ -127,13 +135,19 @@ class Deliverer:
         """Make one attempt that is due, if there is any; blocks until it is over.
 
         Returns:
-            Whether there was one.
+            Whether there was one, of an owner who may have one more at the same time.
         """
-        row = self._take()
-        if row is None:
-            return False
-        status, error = self._attempt(row)
-        self._note(row, status, error)
+        with self._taking:
+            row = self._take()
+            if row is None:
+                return False
+            self._under_way.append(row.owner)
+        try:
+            status, error = self._attempt(row)
+            self._note(row, status, error)
+        finally:
+            with self._taking:
+                self._under_way.remove(row.owner)
         return True
 
     def _run(self) -> None:
@@ -148,29 +162,32 @@ class Deliverer:
                     self._wake.wait(self._policy.idle_s)
 
     def _take(self) -> Row[Any] | None:
-        """Take the delivery that is due the longest, and count the attempt before it is made."""
+        """Take the delivery whose turn it is, and count the attempt before it is made."""
         table = schema.deliveries
         now_s = self._clock()
-        due = (
-            select(table, schema.jobs.c.owner)
-            .join_from(table, schema.jobs)
-            .where(table.c.next_at <= now_s)
-            .order_by(table.c.next_at)
-            .limit(1)
-        )
-        with self._database.read() as connection:
-            if connection.execute(due).first() is None:
+        while True:
+            with self._database.read() as connection:
+                row = connection.execute(self._due(now_s)).first()
+            if row is None:
                 return None
-        with self._database.write() as connection:
-            # What another one is taking is left to it.
-            row = connection.execute(due.with_for_update(of=table, skip_locked=True)).first()
-            if row is not None:
-                connection.execute(
+            with self._database.write() as connection:
+                # Unless another process has taken it meanwhile, or its job is gone.
+                taken = connection.execute(
                     update(table)
-                    .where(table.c.id == row.id)
+                    .where(table.c.id == row.id, table.c.attempts == row.attempts)
                     .values(attempts=row.attempts + 1, next_at=now_s + _TAKEN_S)
                 )
-            return row
+            if taken.rowcount:
+                return row
+
+    def _due(self, now_s: float) -> Select[Any]:
+        """Ask for one that is due: of the owner with the fewest under way, due the longest."""
+        table, owner = schema.deliveries, schema.jobs.c.owner
+        due = select(table, owner).join_from(table, schema.jobs).where(table.c.next_at <= now_s)
+        if under_way := Counter(self._under_way):
+            full = [name for name, count in under_way.items() if count >= _THREADS_OF_ONE]
+            due = due.where(owner.not_in(full)).order_by(case(under_way, value=owner, else_=0))
+        return due.order_by(table.c.next_at).limit(1)
 
     def _attempt(self, row: Row[Any]) -> tuple[int | None, str | None]:
         """Send; return the status of the answer, or why there is none."""

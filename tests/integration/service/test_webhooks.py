@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import select, text
@@ -65,8 +66,8 @@ class Clock:
         return self.now_s
 
 
-@pytest.fixture
-def receiver():
+@contextmanager
+def receiving():
     with Receiver() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -74,6 +75,20 @@ def receiver():
         server.hold.set()
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def receiver():
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def tarpit():
+    """A receiver that answers nothing until the end of the test."""
+    with receiving() as server:
+        server.hold.clear()
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -110,7 +125,7 @@ def make(database, secret, clock):
     return make_deliverer
 
 
-def end_job(database, url, *, job_id="job-1"):
+def end_job(database, url, *, job_id="job-1", owner=OWNER):
     """Let a job with a webhook end, so that the store adds the delivery."""
     spec = JobSpec(
         source_name="a",
@@ -122,7 +137,7 @@ def end_job(database, url, *, job_id="job-1"):
         webhook_url=url,
     )
     store = SqlJobStore(database)
-    store.add(Job(id=job_id, owner=OWNER, spec=spec, created_at=time.time()))
+    store.add(Job(id=job_id, owner=owner, spec=spec, created_at=time.time()))
     store.cancel(job_id, policy=LeasePolicy(), now_s=time.time() - 10)
 
 
@@ -272,6 +287,58 @@ def test_threads_deliver_everything_once(receiver, database, make):
         deliverer.stop()
     ids = [json.loads(body)["data"]["id"] for _, _, body in receiver.received]
     assert sorted(ids) == sorted(f"job-{number}" for number in range(20))
+
+
+def test_an_address_that_never_answers_keeps_no_other_owner_waiting(
+    receiver, tarpit, database, make
+):
+    """There are 20 deliveries to it, due earlier: with all threads, more than a minute of them."""
+    for number in range(20):
+        end_job(database, tarpit.url, job_id=f"stuck-{number}", owner="owner-2")
+    end_job(database, receiver.url)
+    deliverer = make(idle_s=0.02, timeout_s=50.0)
+    deliverer.start()
+    try:
+        wait_until(lambda: receiver.received and len(tarpit.received) == 2)
+        end_job(database, receiver.url, job_id="job-2")
+        deliverer.wake()
+        wait_until(lambda: len(receiver.received) == 2)
+        assert len(tarpit.received) == 2, "half of the threads are left to others"
+    finally:
+        tarpit.hold.set()
+        wait_until(lambda: not _open_deliveries(database))
+        deliverer.stop(timeout_s=20.0)
+    assert len(tarpit.received) == 20, "those that waited are made when there is room"
+
+
+def test_who_has_fewer_deliveries_under_way_comes_first(receiver, tarpit, database, make):
+    deliverer = make()
+    for owner in ("owner-2", "owner-3"):
+        for number in range(3):
+            end_job(database, tarpit.url, job_id=f"{owner}-{number}", owner=owner)
+    end_job(database, receiver.url)
+    stuck = []
+    for count in (1, 2):
+        stuck.append(threading.Thread(target=deliverer.deliver_next))
+        stuck[-1].start()
+        wait_until(lambda count=count: len(tarpit.received) == count)
+    owners = [json.loads(body)["data"]["id"][:-2] for _, _, body in tarpit.received]
+    assert sorted(owners) == ["owner-2", "owner-3"]
+    assert deliverer.deliver_next()
+    assert len(receiver.received) == 1
+    tarpit.hold.set()
+    for thread in stuck:
+        thread.join()
+    while deliverer.deliver_next():
+        pass
+    assert len(tarpit.received) == 6
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_delivery_survives_the_death_of_its_process(
