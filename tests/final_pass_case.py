@@ -70,6 +70,7 @@ class Pulse:
 
     def __init__(self, at=-1, then=None):
         self.wrap_up = False
+        self.is_silent = False
         self.at = at
         self.then = then
         self.reported = []
@@ -78,6 +79,9 @@ class Pulse:
         self.reported.append(frames_done)
         if frames_done == self.at:
             self.then(self)
+
+    def expect_silence(self):
+        self.is_silent = True
 
     def now_s(self):
         return time.time()

@@ -583,6 +583,29 @@ def test_a_final_pass_that_fails_ends_the_job_and_the_first_failure_counts(store
     assert (state(store, job_id), store.get(job_id).failure) == (JobState.FAILED, BROKEN)
 
 
+def test_a_final_pass_that_fails_tells_of_the_results_that_it_has_left(store):
+    job_id = with_chunks(store, a_job(), 1)
+    finish(store, claim(store, CHUNK))
+    left = Finalized(frames=9, partial=True, summary={"tracks": 1}, warnings=["some were lost"])
+    final = claim(store, FINAL)
+    assert store.fail_final(final, BROKEN, left, policy=POLICY, now_s=1.0)
+    job = store.get(job_id)
+    assert (job.state, job.failure) == (JobState.FAILED, BROKEN)
+    assert (job.partial, job.summary, job.warnings) == (True, {"tracks": 1}, ("some were lost",))
+    assert job.progress.frames_final == 9
+
+
+def test_the_results_of_a_final_pass_that_fails_after_a_cancel_are_told_of_too(store):
+    job_id = with_chunks(store, a_job(), 1)
+    finish(store, claim(store, CHUNK))
+    final = claim(store, FINAL)
+    store.cancel(job_id, policy=POLICY, now_s=1.0)
+    left = Finalized(frames=9, partial=True, summary={"tracks": 1})
+    assert store.fail_final(final, BROKEN, left, policy=POLICY, now_s=2.0)
+    job = store.get(job_id)
+    assert (job.state, job.partial, job.summary) == (JobState.CANCELED, True, {"tracks": 1})
+
+
 # Cancelling
 
 
@@ -703,7 +726,7 @@ def test_a_retried_job_that_lacks_only_its_final_pass_is_finalizing_as_soon_as_t
     assert state(store, job_id) is JobState.SUCCEEDED
 
 
-def test_a_retried_job_forgets_the_results_that_were_wrapped_up(store):
+def test_a_retried_job_keeps_the_results_that_were_wrapped_up_until_there_are_others(store):
     job_id = with_chunks(store, a_job(), 2)
     finish(store, claim(store, CHUNK))
     final = claim(store, FINAL)
@@ -712,8 +735,13 @@ def test_a_retried_job_forgets_the_results_that_were_wrapped_up(store):
     store.finish_final(final, done, policy=POLICY, now_s=0.0)
     assert store.get(job_id).warnings == ("it ends early",)
     job = store.retry(job_id, now_s=1.0)
-    assert (job.partial, job.summary, job.warnings) == (False, {}, ())
+    assert (job.partial, job.summary, job.warnings) == (True, {"tracks": 1}, ())
     assert job.progress.frames_final == 0
+    finish(store, claim(store, CHUNK))
+    final = claim(store, FINAL)
+    store.finish_final(final, Finalized(frames=100), policy=POLICY, now_s=2.0)
+    job = store.get(job_id)
+    assert (job.state, job.partial, job.summary) == (JobState.SUCCEEDED, False, {})
 
 
 def test_a_retry_takes_the_task_from_a_worker_of_the_failed_attempt(store):

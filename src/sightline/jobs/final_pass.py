@@ -76,11 +76,13 @@ def do_final(
         heartbeat: Of the lease; it only notes that it is to wrap up.
         limits: Those of the service; None: the defaults.
 
+    Returns:
+        What was published. With a failure, if more frames failed than the job allows, those in
+        chunks counted, or if there are more tracks, or objects in a frame, than the limits allow.
+
     Raises:
-        StageError: More frames failed than the job allows, those in chunks counted. The outputs
-            for the frames before are published.
-        LimitError: There are more tracks, or objects in a frame, than the limits allow. The
-            outputs for the frames before are published.
+        StageError: The same, before there is a frame to be published.
+        LimitError: The same.
         SightlineError: The pipeline, the video, a chunk's result or an output cannot be used.
         TaskStoppedError: From the heartbeat.
     """
@@ -98,10 +100,7 @@ def do_final(
         if not final.report.frames:
             raise
         failure = error
-    done = final.finish(work)
-    if failure is not None:
-        raise failure
-    return done
+    return final.finish(work, failure)
 
 
 class _FinalPass:
@@ -162,19 +161,28 @@ class _FinalPass:
                 [*sinks, index, self._tally], work.stream, window=window, times=work.steps
             )
             with writer:
-                self._follow(work, index, writer)
+                try:
+                    self._follow(work, index, writer)
+                finally:
+                    self._heartbeat.expect_silence()
 
-    def finish(self, work: FinalInput) -> Finalized:
+    def finish(self, work: FinalInput, failure: StageError | LimitError | None) -> Finalized:
         """Make the rest, and publish everything."""
-        partial, warnings = work.cut_short, list(work.losses.messages)
-        self.report.stopped = partial
+        warnings = list(work.losses.messages)
+        self.report.stopped = work.cut_short
         self.report.wall_s = self._wall_s()
-        summary = self._summary({} if partial else self._playback(warnings))
+        summary = self._summary({} if work.cut_short else self._playback(warnings))
         write_summary(self._folder, summary)
         self._heartbeat.report(frames_done=self._seen)
         publish(self._files, self._lease.token)
         told = {**summary, "failed": summary["failed"][:_MOST_FAILURES_TOLD]}
-        return Finalized(frames=self._seen, partial=partial, summary=told, warnings=warnings)
+        return Finalized(
+            frames=self._seen,
+            partial=work.cut_short or failure is not None,
+            summary=told,
+            warnings=warnings,
+            failure=failure,
+        )
 
     @property
     def _spec(self) -> JobSpec:
@@ -206,9 +214,9 @@ class _FinalPass:
                 if outcome is None:
                     index.flush()
                     continue
-                self._seen += 1
                 _proceed(outcome, row, allowance)
                 frame = self.report.settle(outcome, max_failures=self._spec.max_failures)
+                self._seen += 1
                 if frame is not None:
                     self._first_s = frame.time_s if self._first_s is None else self._first_s
                     writer.put(frame)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from sightline.jobs.states import TaskKind
+from sightline.jobs.states import JobState, TaskKind
 from sightline.jobs.store import LeasePolicy, LeaseReport, Standing
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ __all__ = [
     "WrapUpError",
     "renewal_interval_s",
 ]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -78,8 +80,8 @@ class Heartbeat:
         lease: What to renew.
         policy: How long a lease lasts.
         clock: The wall clock, in seconds since 1970.
-        notes_wrap_up: The task looks at `wrap_up` itself, to keep what is finished; otherwise
-            `report` raises `WrapUpError`.
+        notes_wrap_up: The task looks at `wrap_up` itself after each report, to keep what is
+            finished; otherwise `report` raises `WrapUpError`.
 
     Attributes:
         wrap_up: The job is canceled or failing.
@@ -107,6 +109,8 @@ class Heartbeat:
         self._latest = LeaseReport()
         self._stop: TaskStoppedError | None = None
         self._is_heard = False
+        self._reports_before: int | None = None  # when it was heard that the job is canceled
+        self._ends_by_itself = False
         self._pause_s = _INTERVAL_S
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -151,8 +155,17 @@ class Heartbeat:
 
     @property
     def is_ignored(self) -> bool:
-        """The task is to end, and has not reported since, so that it does not know."""
-        return self._stop is not None and not self._is_heard
+        """The task is to end, and has not reported since, so that it does not know.
+
+        The final pass of a failing job is not: it is to make results of what is finished.
+        """
+        if self._stop is not None:
+            return not self._is_heard
+        return self.reports == self._reports_before and not self._ends_by_itself
+
+    def expect_silence(self) -> None:
+        """Note that the task is about to end by itself, which may take a while without a report."""
+        self._ends_by_itself = True
 
     def give_back(self) -> None:
         """Have the next report raise `LeaseReturnedError`; for any thread and signal handler."""
@@ -189,8 +202,15 @@ class Heartbeat:
 
     def _note_wrap_up(self) -> None:
         self.wrap_up = True
-        if not self._notes_wrap_up and self._stop is None:
-            self._stop = WrapUpError("the job is canceled or failing")
+        if not self._notes_wrap_up:
+            self._stop = self._stop or WrapUpError("the job is canceled or failing")
+        elif self._reports_before is None and self._heard(self._is_canceled, self._clock()):
+            self._reports_before = self.reports
+
+    def _is_canceled(self, _now_s: float) -> bool:
+        """Tell a canceled job from a failing one, which takes its time for what is finished."""
+        state = self._store.get(self._lease.job.id).state
+        return state is JobState.CANCELING or state.terminal
 
     def _renew(self, now_s: float) -> Standing:
         """Renew the lease, and find out when it is to be renewed again."""
@@ -203,8 +223,8 @@ class Heartbeat:
     def _ask(self, _now_s: float) -> Standing:
         return self._store.standing(self._lease)
 
-    def _heard(self, ask: Callable[[float], Standing], now_s: float) -> Standing | None:
-        """Hear what to do; None if the store cannot be reached at the moment."""
+    def _heard(self, ask: Callable[[float], T], now_s: float) -> T | None:
+        """Hear what the store says; None if it cannot be reached at the moment."""
         try:
             return ask(now_s)
         except Exception as error:  # noqa: BLE001 - thread boundary: tried again until it is lost

@@ -124,6 +124,7 @@ class Minder:
         now = (id(heartbeat), heartbeat.reports)
         if now != self._seen:
             self._seen, self._moved_s = now, now_s
+            self._ignored_s = None
             self._on_move()
         elif self._stall_s is not None and now_s - self._moved_s > self._stall_s:
             self._end_process("a task has stopped reporting")

@@ -135,7 +135,9 @@ class Progress:
         chunks_running: Leased ones.
         chunks_failed: Failed ones.
         frames_final: Frames that went through the final pass; tracks exist up to there.
-        detect_since: When the first frame was begun; None before.
+        detect_since: When the first frame was begun, since the job was tried again if it was;
+            None before.
+        detect_from: Of `frames_done`, those that were done already then.
     """
 
     step: str | None = None
@@ -149,6 +151,7 @@ class Progress:
     chunks_failed: int = 0
     frames_final: int = 0
     detect_since: float | None = None
+    detect_from: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

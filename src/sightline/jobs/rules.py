@@ -29,6 +29,7 @@ __all__ = [
     "finish_ingest",
     "first_tasks",
     "give_back",
+    "keep",
     "renew",
     "retry",
     "standing",
@@ -68,7 +69,7 @@ def claim(case: Case, task: Task, *, worker: str, policy: LeasePolicy, now_s: fl
         case.move(JobState.FINALIZING)
     sees_frames = task.kind is TaskKind.CHUNK or (is_final and progress.chunks_total == 0)
     if sees_frames and progress.detect_since is None:
-        case.note(detect_since=now_s)
+        case.note(detect_since=now_s, detect_from=progress.frames_done)
 
 
 def renew(
@@ -158,6 +159,14 @@ def finish_final(
     _settle(case, now_s)
 
 
+def keep(case: Case, task: Task, left: Finalized) -> Task:
+    """Note the results that a final pass has left which is about to fail; give its task anew."""
+    case.change(task, frames_done=left.frames, warnings=tuple(left.warnings))
+    case.update(partial=left.partial, summary=left.summary)
+    _collect_warnings(case)
+    return case.task(task.kind, task.number)
+
+
 def fail(case: Case, task: Task, failure: Failure, *, policy: LeasePolicy, now_s: float) -> None:
     """Note that a task failed for good."""
     if not _is_wanted(case, task):
@@ -227,10 +236,9 @@ def retry(case: Case) -> None:
     for task in case.tasks:
         if task.state is not TaskState.DONE:
             _renew_task(case, task)
-    case.update(
-        started_at=None, finished_at=None, expires_at=None, failure=None, partial=False, summary={}
-    )
-    case.note(detect_since=None)
+    # The results that there are stay, and are as partial as they were, until others replace them.
+    case.update(started_at=None, finished_at=None, expires_at=None, failure=None)
+    case.note(detect_since=None, detect_from=0)
     if case.job.video is None:
         case.note(bytes_done=0, bytes_total=None)
     _collect_warnings(case)

@@ -170,12 +170,14 @@ class Finalized:
         partial: They are the beginning of the video only.
         summary: For the client; JSON.
         warnings: For the client.
+        failure: What ended it early; the results are those of the frames before.
     """
 
     frames: int
     partial: bool = False
     summary: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +342,17 @@ class JobStore(Protocol):
         self, lease: Lease, failure: Failure, *, again: bool, policy: LeasePolicy, now_s: float
     ) -> bool:
         """Note that an attempt failed; `again`: it is worth another one, if any is left."""
+
+    def fail_final(
+        self,
+        lease: Lease,
+        failure: Failure,
+        left: Finalized,
+        *,
+        policy: LeasePolicy,
+        now_s: float,
+    ) -> bool:
+        """Note that a final pass failed for good, and the results that it has left."""
 
     def release(self, lease: Lease, *, policy: LeasePolicy, now_s: float) -> bool:
         """Give a lease back unharmed: the attempt does not count."""

@@ -88,7 +88,9 @@ def _attempt(
         except Exception as error:  # noqa: BLE001 - boundary of the task: told to the store
             is_noted = _fail(lease, place, error)
         else:
-            is_done = _finish(lease, place, done)
+            failure = done.failure if final else None
+            is_done = failure is None and _finish(lease, place, done)
+            is_noted = failure is not None and _fail(lease, place, failure, left=done)
     if not is_done:
         transfers.discard(place.storage, lease, keeps_results=is_noted)
     elif final:
@@ -192,8 +194,10 @@ def _finish(lease: Lease, place: Workplace, done: Any) -> bool:
             return place.store.finish_final(lease, done, policy=place.policy, now_s=now_s)
 
 
-def _fail(lease: Lease, place: Workplace, error: Exception) -> bool:
-    """Report a failure; False if the lease was lost."""
+def _fail(
+    lease: Lease, place: Workplace, error: Exception, *, left: Finalized | None = None
+) -> bool:
+    """Report a failure, and the results that were left; False if the lease was lost."""
     files, name = place.storage.job(lease.job.id), lease.job.spec.source_name
     failure, again = failure_of(error, names={str(files.source): name})
     _log.warning(
@@ -204,7 +208,10 @@ def _fail(lease: Lease, place: Workplace, error: Exception) -> bool:
         lease.task.attempt,
         failure.code,
     )
-    return place.store.fail(lease, failure, again=again, policy=place.policy, now_s=place.clock())
+    policy, now_s = place.policy, place.clock()
+    if left is not None:
+        return place.store.fail_final(lease, failure, left, policy=policy, now_s=now_s)
+    return place.store.fail(lease, failure, again=again, policy=policy, now_s=now_s)
 
 
 def _tidy(lease: Lease, place: Workplace) -> None:

@@ -144,10 +144,11 @@ def _progress(job: Job, *, queue_position: int | None, now_s: float) -> dict[str
 def _rate(job: Job, now_s: float) -> float | None:
     """Frames per second since the first was begun; None before, and without frames."""
     progress = job.progress
-    if progress.detect_since is None or not progress.frames_done:
+    frames = progress.frames_done - progress.detect_from
+    if progress.detect_since is None or frames <= 0:
         return None
     elapsed_s = (job.finished_at or now_s) - progress.detect_since
-    return progress.frames_done / elapsed_s if elapsed_s > 0 else None
+    return frames / elapsed_s if elapsed_s > 0 else None
 
 
 def _remaining(job: Job, rate: float | None) -> float | None:

@@ -232,6 +232,23 @@ class MemoryJobStore:
 
         return self._with_lease(lease, rule)
 
+    def fail_final(
+        self,
+        lease: Lease,
+        failure: Failure,
+        left: Finalized,
+        *,
+        policy: LeasePolicy,
+        now_s: float,
+    ) -> bool:
+        """Note that a final pass failed for good, and the results that it has left."""
+
+        def rule(case: Case, task: Task) -> None:
+            kept = rules.keep(case, task, left)
+            rules.fail(case, kept, failure, policy=policy, now_s=now_s)
+
+        return self._with_lease(lease, rule)
+
     def release(self, lease: Lease, *, policy: LeasePolicy, now_s: float) -> bool:  # noqa: ARG002
         """Give a lease back unharmed: the attempt does not count."""
 

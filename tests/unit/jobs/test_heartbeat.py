@@ -12,9 +12,9 @@ from sightline.jobs.heartbeat import (
     WrapUpError,
     renewal_interval_s,
 )
-from sightline.jobs.model import Job, JobSpec
+from sightline.jobs.model import Failure, Job, JobSpec
 from sightline.jobs.states import TaskKind
-from sightline.jobs.store import LeasePolicy
+from sightline.jobs.store import ChunkDone, LeasePolicy
 from sightline.testing.job_store import MemoryJobStore
 
 POLICY = LeasePolicy(lease_s=30.0)
@@ -131,6 +131,51 @@ def test_who_wants_to_wrap_up_by_himself_is_not_interrupted(store, lease, clock)
         store.cancel("job-1", policy=POLICY, now_s=clock())
         until(lambda: heartbeat.wrap_up)
         heartbeat.report()
+
+
+@pytest.fixture
+def final(store, lease):
+    """The lease of a final pass that does all of a job itself."""
+    store.finish_ingest(lease, ingested(0), now_s=1000.0)
+    return store.claim([TaskKind.FINAL], worker="w", policy=POLICY, now_s=1000.0)
+
+
+def test_a_final_pass_that_has_not_reported_since_its_job_was_canceled_is_ignored(
+    store, final, clock
+):
+    with Heartbeat(store, final, policy=POLICY, clock=clock, notes_wrap_up=True) as heartbeat:
+        heartbeat.report()
+        assert not heartbeat.is_ignored
+        store.cancel("job-1", policy=POLICY, now_s=clock())
+        until(lambda: heartbeat.is_ignored)
+        heartbeat.report()
+        assert not heartbeat.is_ignored
+
+
+def test_a_final_pass_that_is_about_to_end_may_be_silent(store, final, clock):
+    with Heartbeat(store, final, policy=POLICY, clock=clock, notes_wrap_up=True) as heartbeat:
+        store.cancel("job-1", policy=POLICY, now_s=clock())
+        until(lambda: heartbeat.is_ignored)
+        heartbeat.expect_silence()
+        assert not heartbeat.is_ignored
+
+
+def test_the_final_pass_of_a_failing_job_takes_its_time(store, lease, clock):
+    store.finish_ingest(lease, ingested(2), now_s=1000.0)
+    done, broken = (
+        store.claim([TaskKind.CHUNK], worker="w", policy=POLICY, now_s=1000.0) for _ in range(2)
+    )
+    store.finish_chunk(done, ChunkDone(frames=1), now_s=1000.0)
+    final = store.claim([TaskKind.FINAL], worker="w", policy=POLICY, now_s=1000.0)
+    failure = Failure(code="stage-failed", message="a stage failed")
+    with Heartbeat(store, final, policy=POLICY, clock=clock, notes_wrap_up=True) as heartbeat:
+        store.fail(broken, failure, again=False, policy=POLICY, now_s=clock())
+        until(lambda: heartbeat.wrap_up)
+        asked = store.asked
+        until(lambda: store.asked > asked + 2)
+        assert not heartbeat.is_ignored
+        store.cancel("job-1", policy=POLICY, now_s=clock())
+        until(lambda: heartbeat.is_ignored)
 
 
 def test_a_lost_lease_ends_the_task_whatever_it_wants(store, lease, clock):

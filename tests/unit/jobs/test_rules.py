@@ -99,3 +99,16 @@ def test_a_second_failure_of_a_failing_job_only_cancels_its_task():
     assert case.task(TaskKind.CHUNK, 2).state is TaskState.CANCELED
     assert case.task(TaskKind.CHUNK, 2).failure == later
     assert case.job.progress.chunks_failed == 1
+
+
+def test_a_retried_job_notes_what_was_done_before():
+    case = case_with_chunks(2)
+    rules.finish_chunk(
+        case, claim(case, TaskKind.CHUNK), ChunkDone(frames=900), token="t", now_s=900.0
+    )
+    rules.fail(case, claim(case, TaskKind.CHUNK, 1), BROKEN, policy=POLICY, now_s=900.0)
+    rules.fail(case, claim(case, TaskKind.FINAL), BROKEN, policy=POLICY, now_s=900.0)
+    rules.retry(case)
+    claim(case, TaskKind.CHUNK, 1, now_s=1000.0)
+    progress = case.job.progress
+    assert (progress.detect_since, progress.detect_from, progress.frames_done) == (1000.0, 900, 900)

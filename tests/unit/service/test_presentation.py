@@ -48,6 +48,14 @@ def test_rate_and_remaining_time_count_from_the_first_frame():
     assert (shown["fps"], shown["eta_s"]) == (5.0, 10.0)
 
 
+def test_of_a_retried_job_they_count_from_the_first_frame_since():
+    about = {"frames_done": 900, "frames_total": 1000, "detect_since": 10.0, "detect_from": 890}
+    shown = progress(JobState.RUNNING, **about)
+    assert (shown["fps"], shown["eta_s"]) == (1.0, 100.0)
+    before = progress(JobState.RUNNING, **{**about, "detect_from": 900})
+    assert (before["fps"], before["eta_s"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("place", "about", "expected"),
     [

@@ -36,6 +36,8 @@ def test_more_tracks_than_are_taken_fail_a_job_and_those_before_are_kept(service
     tracks = track_ids(mot)
     job = done(service, video, max_tracks=len(tracks) - 1)
     assert (job.state, job.failure.code) == (JobState.FAILED, "too-many-tracks")
+    assert job.partial
+    assert job.summary["frames"] == job.progress.frames_final > 0
     kept = service.mot(job.id)
     assert mot.startswith(kept)
     assert len(track_ids(kept)) == len(tracks) - 1

@@ -206,10 +206,15 @@ def test_the_download_of_a_canceled_job_is_ended_by_itself_though_no_byte_comes(
     assert not list(service.storage.job(job_id).folder.iterdir())
 
 
-def test_a_job_whose_stage_hangs_can_be_canceled(service, street, tmp_path):
+@pytest.mark.parametrize("before_track", [True, False], ids=["in a chunk", "in the final pass"])
+def test_a_job_whose_stage_hangs_can_be_canceled(service, street, tmp_path, before_track):
     service.executor()
     gate = tmp_path / "never"
-    job_id = service.submit(street[0], detect_track(stage("WaitsFor", gate=gate)))
+    hangs = stage("WaitsFor", gate=gate)
+    definition = (
+        detect_track(hangs) if before_track else {"stages": [*DETECT_TRACK["stages"], hangs]}
+    )
+    job_id = service.submit(street[0], definition)
     until(gate.with_suffix(".reached").exists)
     service.store.cancel(job_id, policy=service.policy, now_s=time.time())
     assert service.wait(job_id).state is JobState.CANCELED
