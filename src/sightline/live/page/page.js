@@ -49,6 +49,11 @@ function newRow(body, cells) {
   return row;
 }
 
+/** How old the picture is: since it came to the page, and before, as half of the last ones were. */
+function ageOf(stream) {
+  return stream.age_ms === null ? null : stream.age_ms + (stream.hops?.age?.p50_ms ?? 0);
+}
+
 class Card {
   ended = false;
   visible = false;
@@ -86,7 +91,7 @@ class Card {
   show(stream) {
     const figures = {
       rate: `${precise.format(stream.rate)} /s`,
-      age: duration(stream.age_ms),
+      age: duration(ageOf(stream)),
       frames: integer.format(stream.frames),
       size: `${stream.width} × ${stream.height}`,
     };
