@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-__all__ = ["ResultsReader"]
+__all__ = ["IndexNotBegunError", "ResultsReader"]
 
 _BUSY_S = 5.0
 _MOST_LOOKED_AT = 10_000
@@ -53,6 +53,10 @@ _TRACK_COLUMNS = (
 )
 
 
+class IndexNotBegunError(FormatError):
+    """The index has no tables yet: the final pass that writes it has just begun."""
+
+
 class ResultsReader:
     """The results of one job; for one thread at a time.
 
@@ -63,6 +67,7 @@ class ResultsReader:
         path: The index.
 
     Raises:
+        IndexNotBegunError: Nothing was committed to it yet.
         FormatError: There is none, or it cannot be read. So do all methods if reading fails, as
             while nobody has tidied up after a writer that was killed.
     """
@@ -238,6 +243,8 @@ class ResultsReader:
     def _check_version(self) -> None:
         with self._explained():
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            raise IndexNotBegunError(f"{self._path} is no index of results yet; read it later")
         if version != FORMAT_VERSION:
             raise FormatError(f"{self._path} is no index of results of version {FORMAT_VERSION}")
 

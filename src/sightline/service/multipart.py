@@ -52,7 +52,7 @@ class ReceivedForm:
 async def receive_multipart(request: Request, uploads: Uploads, owner: Owner) -> ReceivedForm:
     """Receive a form with at most one file, in the part "file".
 
-    The upload is to be claimed or removed by the caller; otherwise it expires.
+    The upload is to be claimed or dropped by the caller; otherwise it expires.
 
     Raises:
         ProblemError: The form is malformed, too large or too slow, its length is not told, the
@@ -104,9 +104,8 @@ class _FileReceiver:
             return ReceivedForm(fields=form.fields, upload=None, sha256="")
         await writer.finish()
         size = writer.size
-        await to_thread.run_sync(lambda: self._uploads.complete(upload, length=size))
+        complete = await to_thread.run_sync(lambda: self._uploads.complete(upload, length=size))
         self._finished = True
-        complete = await to_thread.run_sync(self._uploads.get, upload.id, self._owner)
         return ReceivedForm(fields=form.fields, upload=complete, sha256=writer.digest.hex())
 
     async def close(self) -> None:

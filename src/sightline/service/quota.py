@@ -6,9 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
-from sightline.jobs.sql import schema
+from sightline.jobs.sql.usage import used_video_s
 from sightline.service.problems import ProblemError
 from sightline.service.rate_limit import Rate, RateLimiter, address_group
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Quota"]
 
-_DAY_S = 86400.0
 _JOB_WAIT_S = 10
 _QUEUE_WAIT_S = 30
 _VIDEO_WAIT_S = 3600
@@ -34,7 +31,7 @@ class Quota:
 
     Attributes:
         store: Counts the jobs.
-        database: Has the jobs' videos.
+        database: Knows what the jobs of a day have used.
         queued_jobs: Jobs of everybody that may be active at a time.
         submissions: Counts submissions per owner.
     """
@@ -84,12 +81,8 @@ class Quota:
         return verdict.headers("submissions")
 
     def _check_video(self, owner: Owner, most_s: float, *, now_s: float) -> None:
-        jobs = schema.jobs
-        query = select(func.coalesce(func.sum(jobs.c.video["duration_s"].as_float()), 0.0)).where(
-            jobs.c.owner == owner.id, jobs.c.created_at > now_s - _DAY_S
-        )
         with self.database.read() as connection:
-            used_s: float = connection.execute(query).scalar_one()
+            used_s = used_video_s(connection, owner.id, now_s=now_s)
         if used_s >= most_s:
             raise _used_up(
                 f"{used_s:.0f} s of video in 24 hours, of {most_s:.0f} s that you may have",

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from sightline.errors import FormatError
 from sightline.jobs.files import RESULTS_INDEX, SUMMARY
-from sightline.jobs.results import ResultsReader
+from sightline.jobs.results import IndexNotBegunError, ResultsReader
 from sightline.pipeline.outputs import ALL_FORMATS, file_name
 from sightline.service.problems import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sightline.jobs.shelf import Shelf
 
-__all__ = ["MEDIA_TYPES", "find_result", "list_results", "open_index"]
+__all__ = ["MEDIA_TYPES", "ask_index", "find_result", "list_results"]
+
+_Answer = TypeVar("_Answer")
+
+_RETRY_AFTER = "5"
 
 MEDIA_TYPES = {
     "tracks": "application/json",
@@ -56,18 +62,55 @@ def list_results(shelf: Shelf) -> list[tuple[str, str, int]]:
     return [(format_name, name, sizes[name]) for format_name, name in found if name in sizes]
 
 
-def open_index(shelf: Shelf) -> ResultsReader:
-    """Open the index of the results, of the final pass that runs or of the one that counts.
+def ask_index(shelf: Shelf, question: Callable[[ResultsReader], _Answer]) -> _Answer:
+    """Ask the index of the results, of the final pass that runs or of the one that counts.
+
+    A final pass may begin, be published or be removed while its index is opened and read: then the
+    question is asked once more, of the index that is there now.
+
+    Args:
+        shelf: Has the index.
+        question: Reads from it; may be called several times.
 
     Raises:
-        ProblemError: There are no results yet; status 404.
-        FormatError: It cannot be read.
+        ProblemError: There are no results yet, or whoever writes them was killed in the middle of
+            it, so that they cannot be read before the next attempt; status 404 or 503.
+        FormatError: The index of the results that count cannot be read.
         ArtifactError: It cannot be fetched.
     """
     path = shelf.growing_index() or shelf.result(RESULTS_INDEX)
     if path is None:
-        raise ProblemError("no-result", "the job has no results yet")
-    return ResultsReader(path)
+        raise _no_results()
+    try:
+        return _asked(path, question)
+    except FormatError:
+        return _ask_again(shelf, question)
+
+
+def _ask_again(shelf: Shelf, question: Callable[[ResultsReader], _Answer]) -> _Answer:
+    problem = _no_results()
+    growing = shelf.growing_index()
+    if growing is not None:
+        try:
+            return _asked(growing, question)
+        except IndexNotBegunError:
+            pass
+        except FormatError:
+            detail = "the results of the job cannot be read at the moment; try again"
+            problem = ProblemError("unavailable", detail, headers={"Retry-After": _RETRY_AFTER})
+    path = shelf.result(RESULTS_INDEX)
+    if path is None:
+        raise problem
+    return _asked(path, question)
+
+
+def _asked(path: Path, question: Callable[[ResultsReader], _Answer]) -> _Answer:
+    with ResultsReader(path) as index:
+        return question(index)
+
+
+def _no_results() -> ProblemError:
+    return ProblemError("no-result", "the job has no results yet")
 
 
 def _name(format_name: str) -> str | None:

@@ -11,9 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 import uuid_utils
+from sqlalchemy import select
 
 from sightline.jobs.model import Job, JobSpec
 from sightline.jobs.pipelines import ParameterError
+from sightline.jobs.sql.schema import idempotency
 from sightline.jobs.states import Priority
 from sightline.jobs.store import IdempotencyKey
 from sightline.service.problems import Fault, ProblemError
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
     from sightline.service.requests import JobOptions
     from sightline.service.services import Services
 
-__all__ = ["SourceOfJob", "check_room", "idempotency_of", "make_job"]
+__all__ = [
+    "EarlierSubmission",
+    "SourceOfJob",
+    "check_room",
+    "find_earlier",
+    "idempotency_of",
+    "make_job",
+]
 
 _LONGEST_NAME = 200
 
@@ -41,6 +50,19 @@ class SourceOfJob:
     url: str | None = None
     upload: str | None = None
     name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierSubmission:
+    """What an owner has submitted under an idempotency key before.
+
+    Attributes:
+        digest: Of the request.
+        job_id: The job that it made.
+    """
+
+    digest: str
+    job_id: str
 
 
 def make_job(
@@ -87,6 +109,18 @@ def idempotency_of(key: str | None, options: JobOptions, *content: str) -> Idemp
         return None
     asked = msgspec.json.encode([options.model_dump(), *content], order="sorted")
     return IdempotencyKey(key=key, digest=hashlib.sha256(asked).hexdigest())
+
+
+def find_earlier(services: Services, owner_id: str, key: str | None) -> EarlierSubmission | None:
+    """Look for what an owner has submitted under an idempotency key; blocks on the database."""
+    if key is None:
+        return None
+    query = select(idempotency.c.digest, idempotency.c.job_id).where(
+        idempotency.c.owner == owner_id, idempotency.c.key == key
+    )
+    with services.database.read() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else EarlierSubmission(digest=row.digest, job_id=row.job_id)
 
 
 def check_room(services: Services) -> None:

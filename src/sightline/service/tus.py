@@ -9,7 +9,6 @@ Core, and the extensions creation, creation-with-upload, termination, expiration
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -83,10 +82,10 @@ class _Tus:
             upload = await to_thread.run_sync(
                 lambda: self._uploads.create(owner, length=length, name=name)
             )
-            offset = 0
+            headers = _standing(upload, 0)
             if has_body:
-                offset = await self._receive(request, upload, 0, checksum)
-            headers = {"Location": f"{_PATH}/{upload.id}", **_standing(upload, offset)}
+                headers = await self._receive(request, upload, 0, checksum)
+            headers["Location"] = f"{_PATH}/{upload.id}"
             return Response(status_code=201, headers=headers)
 
     async def look(self, upload_id: str, request: Request) -> Response:
@@ -113,8 +112,8 @@ class _Tus:
             offset = _number(request, "upload-offset")
             checksum = _checksum(request)
             upload = await to_thread.run_sync(self._uploads.get, upload_id, writes(request))
-            offset = await self._receive(request, upload, offset, checksum)
-            return Response(status_code=204, headers=_standing(upload, offset))
+            headers = await self._receive(request, upload, offset, checksum)
+            return Response(status_code=204, headers=headers)
 
     async def remove(self, upload_id: str, request: Request) -> Response:
         """Remove the upload."""
@@ -138,8 +137,8 @@ class _Tus:
 
     async def _receive(
         self, request: Request, upload: Upload, offset: int, checksum: Checksum | None
-    ) -> int:
-        """Append the body of a request; return the new offset."""
+    ) -> dict[str, str]:
+        """Append the body of a request; return headers that tell where the upload is then."""
         verify = checksum is not None
         async with self._writers.writing(upload.id):
             file = await to_thread.run_sync(lambda: self._uploads.open(upload, verify=verify))
@@ -149,11 +148,12 @@ class _Tus:
                 pieces = received(request.receive, self._uploads.limits.pace)
                 await append_body(file, pieces, room=room, checksum=checksum)
             finally:
-                with anyio.CancelScope(shield=True):
-                    if verify:
-                        await to_thread.run_sync(self._uploads.settle, upload)
+                try:
+                    with anyio.CancelScope(shield=True):
+                        settled = await to_thread.run_sync(self._uploads.settle, upload)
+                finally:
                     file.close()
-        return file.size
+        return _standing(settled, file.size)
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def _file_name(metadata: str) -> str:
         key, _, value = pair.partition(" ")
         try:
             text = base64.b64decode(value, validate=True).decode(errors="replace")
-        except binascii.Error:
+        except ValueError:
             raise ProblemError(
                 "malformed-request", f"Upload-Metadata: {key} is not base64"
             ) from None
@@ -239,5 +239,5 @@ def _checksum(request: Request) -> Checksum | None:
         raise ProblemError("malformed-request", f"Upload-Checksum: one of {', '.join(CHECKSUMS)}")
     try:
         return Checksum(algorithm=algorithm, digest=base64.b64decode(value, validate=True))
-    except binascii.Error:
+    except ValueError:
         raise ProblemError("malformed-request", "Upload-Checksum is not base64") from None

@@ -8,13 +8,14 @@ or the end of a form is due, the row says from where on they do not.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 from sqlalchemy import and_, delete, func, insert, select, update
 
 from sightline.jobs.artifacts import remove_or_log
+from sightline.jobs.files import is_identifier
 from sightline.jobs.sql import schema
 from sightline.jobs.sql.locks import hold_name
 from sightline.jobs.states import JobState
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Upload", "UploadLimits", "Uploads", "display_name"]
 
 _LONGEST_NAME = 255
+_QUOTA_WAIT_S = 60
 _ACCEPTANCE_S = 600.0
 """Between the moment that a job takes an upload and its own row, no more than this may pass."""
 
@@ -177,13 +179,26 @@ class Uploads:
             raise
         return file
 
-    def settle(self, upload: Upload) -> None:
-        """Let everything count that is in the file; its writer calls it, after `sync`."""
-        self._change(upload, unverified_from=None)
+    def settle(self, upload: Upload) -> Upload:
+        """Let everything count that is in the file, and give the upload as it is then.
 
-    def complete(self, upload: Upload, *, length: int) -> None:
-        """Let everything count, and nothing more follow; its writer calls it, after `sync`."""
-        self._change(upload, unverified_from=None, length=length)
+        Its writer calls it at the end, after `sync`: what was written last is kept long enough,
+        however long it took to arrive.
+        """
+        expires_at = self._clock() + self.limits.keep_s
+        settled = replace(upload, unverified_from=None, expires_at=expires_at)
+        table = schema.uploads
+        with self._database.write() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.id == upload.id, table.c.job_id.is_(None))
+                .values(length=settled.length, unverified_from=None, expires_at=expires_at)
+            )
+        return settled
+
+    def complete(self, upload: Upload, *, length: int) -> Upload:
+        """Do the same as `settle`, and let nothing more follow."""
+        return self.settle(replace(upload, length=length))
 
     def remove(self, upload: Upload) -> None:
         """Remove an upload.
@@ -238,6 +253,10 @@ class Uploads:
         taken = schema.uploads.c.job_id.is_not(None)
         return self._expire(upload_id, and_(taken, ~_holder().exists()))
 
+    def drop(self, upload_id: str) -> None:
+        """Remove an upload that came with a request, unless a job has it."""
+        self._expire(upload_id, ~_holder().exists())
+
     def known(self, upload_ids: Collection[str]) -> set[str]:
         """Name those of the uploads that there are."""
         table = schema.uploads
@@ -290,11 +309,6 @@ class Uploads:
                 )
             )
 
-    def _change(self, upload: Upload, **values: Any) -> None:
-        table = schema.uploads
-        with self._database.write() as connection:
-            connection.execute(update(table).where(table.c.id == upload.id).values(**values))
-
     def _check_quota(self, connection: Connection, owner: Owner, length: int) -> None:
         table = schema.uploads
         count, total = connection.execute(
@@ -303,17 +317,16 @@ class Uploads:
             )
         ).one()
         if count >= self.limits.open_uploads:
-            raise ProblemError(
-                "quota-exceeded", f"{count} uploads wait for a job; use or delete one"
-            )
+            raise _used_up(f"{count} uploads wait for a job; use or delete one")
         if total + length > owner.limits.upload_bytes:
-            raise ProblemError(
-                "quota-exceeded",
+            raise _used_up(
                 f"your uploads that wait for a job have {total} bytes, "
-                f"of {owner.limits.upload_bytes} that you may have; use or delete one",
+                f"of {owner.limits.upload_bytes} that you may have; use or delete one"
             )
 
     def _get(self, connection: Connection, upload_id: str, owner: Owner) -> Upload:
+        if not is_identifier(upload_id):
+            raise _unknown(upload_id)
         table = schema.uploads
         row = connection.execute(select(table).where(table.c.id == upload_id)).first()
         if row is None or row.owner != owner.id:
@@ -369,6 +382,10 @@ def _upload(row: Row[Any]) -> Upload:
 
 def _unknown(upload_id: str) -> ProblemError:
     return ProblemError("unknown-upload", f"there is no upload {upload_id!r}")
+
+
+def _used_up(detail: str) -> ProblemError:
+    return ProblemError("quota-exceeded", detail, headers={"Retry-After": str(_QUOTA_WAIT_S)})
 
 
 def _taken() -> ProblemError:

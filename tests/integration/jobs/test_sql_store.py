@@ -252,6 +252,8 @@ def to_the_first_version(url):
             ALTER TABLE tasks DROP COLUMN turn;
             CREATE INDEX ix_tasks_kind_state_job_id_number ON tasks (kind, state, job_id, number);
             DROP TABLE workers;
+            DROP TABLE usage;
+            ALTER TABLE jobs DROP COLUMN detect_from;
             UPDATE alembic_version SET version_num = '0001';
             """
         )

@@ -4,8 +4,10 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select
 from tests.job_values import ALL_KINDS, POLICY, a_job, a_video, claim
 
+from sightline.jobs.sql import schema
 from sightline.jobs.sql.database import Database
 from sightline.jobs.states import Priority, Queue
 from sightline.jobs.store import Ingested
@@ -54,16 +56,39 @@ def test_interactive_jobs_are_asked_for_over_http(client, services):
     assert services.store.get(job["id"]).spec.priority is Priority.INTERACTIVE
 
 
-def test_a_database_that_is_away_is_told_to_clients_as_for_a_while(client, postgres):
+def test_a_database_that_is_away_is_told_to_clients_as_for_a_while(client, postgres, caplog):
     client.get("/v1/jobs")
     postgres.stop()
     try:
-        answer = client.get("/v1/jobs")
+        behind_the_gate = client.get("/v1/jobs")
+        in_the_gate = client.get("/v1/jobs", headers={"x-api-key": "sl_x"})
+        ready = client.get("/readyz")
     finally:
         postgres.start()
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json()["type"] == "urn:sightline:problem:unavailable"
+    for answer in (behind_the_gate, in_the_gate, ready):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json()["type"] == "urn:sightline:problem:unavailable"
+        assert answer.json()["instance"] == f"urn:request:{answer.headers['x-request-id']}"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    for answer in (behind_the_gate, in_the_gate):
+        assert f"request={answer.headers['x-request-id']} " in caplog.text
+    assert ready.json()["detail"] == "the database does not answer"
+    assert "the database does not answer: " in caplog.text
     assert client.get("/v1/jobs").status_code == 200
+
+
+@pytest.mark.parametrize("character", ["%00", "%01", "%ff"])
+def test_ids_that_no_job_and_no_upload_can_have_are_not_found(client, character):
+    for path in (f"/v1/jobs/{character}", f"/v1/jobs/{character}/events", f"/status/{character}"):
+        assert client.get(path).json()["type"] == "urn:sightline:problem:unknown-job"
+    assert client.post(f"/v1/jobs/{character}/cancel").status_code == 404
+    tus = {"Tus-Resumable": "1.0.0"}
+    assert client.request("HEAD", f"/v1/uploads/{character}", headers=tus).status_code == 404
+
+
+def test_what_no_video_and_no_label_can_be_called_is_refused(client):
+    for query in ("q=%00", "label=a:%00"):
+        assert client.get(f"/v1/jobs?{query}").status_code == 422
 
 
 def test_keys_are_made_found_and_revoked_once(database):
@@ -116,6 +141,14 @@ def test_seconds_of_video_are_added_up_per_owner(database, services):
         claim(services.store, now_s=1000.0)
     with pytest.raises(ProblemError, match="8 s of video in 24 hours, of 6 s"):
         quota.admit(owner, address="", now_s=1000.0)
+    services.store.cancel("job-00000", policy=POLICY, now_s=1000.0)
+    services.store.sweep(policy=POLICY, now_s=2000.0)
+    services.store.delete("job-00000")
+    with pytest.raises(ProblemError, match="8 s of video in 24 hours, of 6 s"):
+        quota.admit(owner, address="", now_s=1000.0)
+    services.store.add(a_job(2, owner="ben", created_at=1000.0 + 86400.0))
+    with database.read() as connection:
+        assert connection.execute(select(schema.usage)).all() == []
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -1,8 +1,13 @@
 """The results of a job over HTTP: pages, files, ranges."""
 
 import json
+import os
 
 import pytest
+from tests.killed_writer import break_off
+
+from sightline.jobs.files import RESULTS_INDEX
+from sightline.jobs.results_index import IndexFile
 
 
 def everything(client, path, key, **query):
@@ -85,6 +90,30 @@ def test_there_are_no_results_before_there_are_some(client):
     assert client.get(f"{base}/chunks").json() == {"chunks": []}
 
 
+@pytest.mark.parametrize("path", ["tracks", "detections", "counts"])
+def test_there_are_no_results_while_the_final_pass_begins(services, client, path):
+    body = {"source_url": "https://example.org/a.mp4"}
+    job = client.post("/v1/jobs", json=body).json()
+    folder = services.storage.job(job["id"]).final("token")
+    folder.mkdir(parents=True)
+    (folder / RESULTS_INDEX).touch()
+    answer = client.get(f"{job['links']['self']}/{path}")
+    assert answer.json()["type"] == "urn:sightline:problem:no-result"
+
+
+@pytest.mark.parametrize("path", ["tracks", "detections", "counts"])
+def test_results_whose_writer_was_killed_are_to_be_asked_for_again(services, client, path):
+    body = {"source_url": "https://example.org/a.mp4"}
+    job = client.post("/v1/jobs", json=body).json()
+    index = IndexFile(services.storage.job(job["id"]).final("token") / RESULTS_INDEX)
+    index.open(None)
+    index.close()
+    break_off(index.path)
+    answer = client.get(f"{job['links']['self']}/{path}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["type"] == "urn:sightline:problem:unavailable"
+
+
 @pytest.mark.parametrize("name", ["annotated.mp4", "video", "thumbnail.jpg", "results/mot"])
 def test_files_are_given_whole_in_ranges_and_not_twice(client, finished, name):
     path = f"{finished['links']['self']}/{name}"
@@ -101,6 +130,27 @@ def test_files_are_given_whole_in_ranges_and_not_twice(client, finished, name):
     assert (known.status_code, known.content) == (304, b"")
     head = client.request("HEAD", path)
     assert (head.content, head.headers["content-length"]) == (b"", str(size))
+
+
+def test_a_range_of_a_file_that_has_changed_is_answered_with_the_whole_file(
+    services, client, finished
+):
+    path = f"{finished['links']['self']}/results/mot"
+    before = client.get(path)
+    names = ("etag", "last-modified")
+    for name in names:
+        same = {"range": "bytes=5-9", "if-range": before.headers[name]}
+        assert client.get(path, headers=same).content == before.content[5:10]
+        beyond = {"range": f"bytes={len(before.content)}-", "if-range": before.headers[name]}
+        assert client.get(path, headers=beyond).status_code == 416
+    file = services.storage.job(finished["id"]).results / "mot.txt"
+    file.write_bytes(b"0123456789")
+    os.utime(file, (0, 0))
+    for name in names:
+        for wanted in ("bytes=5-", f"bytes={len(before.content) - 1}-"):
+            other = {"range": wanted, "if-range": before.headers[name]}
+            answer = client.get(path, headers=other)
+            assert (answer.status_code, answer.content) == (200, b"0123456789")
 
 
 @pytest.mark.parametrize("text", ["bytes=x", "bytes=9-5", "bytes=0-1,3-4", "lines=1-2", "bytes=-"])
@@ -188,7 +238,7 @@ def test_the_pages_and_the_document_are_there(client):
         known = client.get(path, headers={"if-none-match": page.headers["etag"]})
         assert known.status_code == 304
     assert client.get("/static/icon.svg").headers["content-type"] == "image/svg+xml"
-    for path in ("/static/__init__.py", "/static/..%2Fserver.py", "/static/nothing.js"):
-        assert client.get(path).status_code == 404
+    for name in ("__init__.py", "..%2Fserver.py", "nothing.js", "%00.js", "a" * 300 + ".js", "."):
+        assert client.get(f"/static/{name}").status_code == 404
     document = json.loads(client.get("/openapi.json").text)
     assert document["openapi"].startswith("3.1")

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import hashlib
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -59,6 +60,25 @@ def test_an_upload_comes_in_pieces(client, services):
     assert offset(client, place) == 4
     assert patch(client, place, 4, b"456789").headers["upload-offset"] == "10"
     assert services.storage.upload(place.rpartition("/")[2]).read_bytes() == b"0123456789"
+
+
+def test_an_upload_is_kept_from_its_last_byte_on_however_long_it_took(services, connect):
+    now_s = [1e9]
+    uploads = Uploads(services.database, services.storage, clock=lambda: now_s[0])
+    client = connect(dataclasses.replace(services, uploads=uploads))
+    place = begin(client, 6)
+
+    async def body():
+        yield b"abc"
+        now_s[0] += 25 * 3600
+        yield b"def"
+
+    answer = patch(client, place, 0, body())
+    assert answer.status_code == 204
+    assert parsedate_to_datetime(answer.headers["upload-expires"]).timestamp() == now_s[0] + 86400
+    assert uploads.expire(now_s[0] + 86399) == 0
+    head = client.request("HEAD", place, headers=TUS)
+    assert head.headers["upload-expires"] == answer.headers["upload-expires"]
 
 
 def test_the_server_says_what_it_can(client):
@@ -123,9 +143,18 @@ def test_an_unknown_length_is_refused(client):
     assert answer.status_code == 400
 
 
-def test_metadata_that_is_not_base64_is_refused(client):
-    headers = {**TUS, "Upload-Length": "10", "Upload-Metadata": "filename %%%"}
+@pytest.mark.parametrize("name", [b"%%%", b"\xe4"])
+def test_metadata_that_is_not_base64_is_refused(client, name):
+    headers = {**TUS, "Upload-Length": "10", "Upload-Metadata": b"filename " + name}
     assert client.post("/v1/uploads", headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("digest", [b"%%%", b"\xe4"])
+def test_a_checksum_that_is_not_base64_is_refused(client, digest):
+    place = begin(client)
+    answer = patch(client, place, 0, b"0123", **{"Upload-Checksum": b"sha1 " + digest})
+    assert answer.status_code == 400
+    assert offset(client, place) == 0
 
 
 def test_an_upload_that_is_too_large_is_refused_at_once(client):
@@ -218,6 +247,7 @@ def test_an_owner_has_so_many_uploads_and_bytes(client):
     places = [begin(client, 10) for _ in range(5)]
     refused = client.post("/v1/uploads", headers={**TUS, "Upload-Length": "1"})
     assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) >= 1
     client.request("DELETE", places[0], headers=TUS)
     begin(client, 10)
 

@@ -1,8 +1,10 @@
 import dataclasses
 
 import pytest
+from sqlalchemy import select
 
 from sightline.jobs.model import Job, JobSpec, VideoFacts
+from sightline.jobs.sql import schema
 from sightline.jobs.sql.database import Database
 from sightline.jobs.sql_store import SqlJobStore
 from sightline.jobs.states import TaskKind
@@ -76,14 +78,56 @@ def test_without_keys_the_rate_is_per_address(quota):
     quota.admit(local, address="2001:db8:1::1", now_s=1000.0)
 
 
-def test_an_owner_has_a_number_of_seconds_of_video_a_day(quota):
-    quota.store.add(job(0))
-    lease = quota.store.claim([TaskKind.INGEST], worker="w", policy=POLICY, now_s=1000.0)
+def take_in(store, submitted, *, duration_s):
+    """Submit a job, and take in its video."""
+    store.add(submitted)
+    lease = store.claim([TaskKind.INGEST], worker="w", policy=POLICY, now_s=1000.0)
     video = VideoFacts(
-        container="mp4", codec="h264", width=4, height=4, frame_rate=25.0, duration_s=90.0,
+        container="mp4", codec="h264", width=4, height=4, frame_rate=25.0, duration_s=duration_s,
         frames=9, size_bytes=9, sha256="", playable=True,
     )  # fmt: skip
-    assert quota.store.finish_ingest(lease, Ingested(video=video), now_s=1001.0)
+    assert store.finish_ingest(lease, Ingested(video=video), now_s=1001.0)
+
+
+def delete(store, job_id):
+    store.cancel(job_id, policy=POLICY, now_s=1001.0)
+    store.delete(job_id)
+
+
+def kept_usage(quota):
+    with quota.database.read() as connection:
+        return [row.video_s for row in connection.execute(select(schema.usage))]
+
+
+def test_an_owner_has_a_number_of_seconds_of_video_a_day(quota):
+    take_in(quota.store, job(0), duration_s=90.0)
     quota.admit(owner(video_s_per_day=91.0), address="", now_s=1002.0)
     assert refusal(quota, owner(video_s_per_day=90.0), now_s=1002.0) == "quota-exceeded"
     quota.admit(owner(video_s_per_day=90.0), address="", now_s=1002.0 + 86400.0)
+
+
+def test_video_counts_for_its_day_though_its_job_is_deleted(quota):
+    for number in range(2):
+        take_in(quota.store, job(number), duration_s=45.0)
+    delete(quota.store, "a0")
+    assert refusal(quota, owner(video_s_per_day=90.0), now_s=1002.0) == "quota-exceeded"
+    delete(quota.store, "a1")
+    assert refusal(quota, owner(video_s_per_day=90.0), now_s=1002.0) == "quota-exceeded"
+    quota.admit(owner("b", video_s_per_day=90.0), address="", now_s=1002.0)
+    quota.admit(owner(video_s_per_day=91.0), address="", now_s=1002.0)
+    quota.admit(owner(video_s_per_day=90.0), address="", now_s=1000.0 + 86400.0)
+
+
+def test_of_a_deleted_job_without_a_video_nothing_is_kept(quota):
+    quota.store.add(job(0))
+    delete(quota.store, "a0")
+    assert kept_usage(quota) == []
+
+
+def test_what_deleted_jobs_have_used_is_forgotten_after_a_day(quota):
+    take_in(quota.store, job(0), duration_s=90.0)
+    delete(quota.store, "a0")
+    quota.store.add(job(1, owner_id="b", created_at=1000.0 + 86399.0))
+    assert kept_usage(quota) == [90.0]
+    quota.store.add(job(2, owner_id="b", created_at=1000.0 + 86400.0))
+    assert kept_usage(quota) == []

@@ -116,6 +116,49 @@ def test_an_upload_expires_a_while_after_it_was_last_written_to(uploads, clock, 
     assert not storage.upload(upload.id).exists()
 
 
+def test_an_upload_that_took_long_to_arrive_is_kept_from_its_last_byte_on(uploads, clock):
+    upload = uploads.create(ANN, length=10, name="")
+    file = uploads.open(upload)
+    clock.now_s += 500.0
+    file.append(b"0123456789")
+    settled = uploads.settle(upload)
+    file.close()
+    assert settled == uploads.get(upload.id, ANN)
+    assert settled.expires_at == clock.now_s + 100.0
+    assert uploads.expire(clock.now_s + 99.0) == 0
+
+
+def test_a_form_that_took_long_to_arrive_is_kept_until_a_job_has_it(uploads, clock):
+    upload = uploads.create(ANN, length=10, name="")
+    file = uploads.open(upload, verify=True)
+    clock.now_s += 500.0
+    file.append(b"0123")
+    complete = uploads.complete(upload, length=4)
+    file.close()
+    assert complete == uploads.get(upload.id, ANN)
+    assert (complete.length, complete.unverified_from) == (4, None)
+    assert uploads.expire(clock.now_s + 1.0) == 0
+
+
+def test_what_a_job_takes_before_its_writer_ends_stays_as_the_job_has_it(uploads):
+    upload = finished(uploads)
+    uploads.claim(upload.id, ANN, job_id="one")
+    taken = uploads.get(upload.id, ANN)
+    uploads.settle(upload)
+    assert uploads.get(upload.id, ANN) == taken
+
+
+def test_an_upload_is_dropped_unless_a_job_has_it(uploads, storage, database):
+    free, claimed, taken = (finished(uploads) for _ in range(3))
+    uploads.claim(claimed.id, ANN, job_id="none")
+    uploads.claim(taken.id, ANN, job_id="one")
+    add_job(database, "one", taken.id)
+    for upload in (free, claimed, taken):
+        uploads.drop(upload.id)
+    assert uploads.known([free.id, claimed.id, taken.id]) == {taken.id}
+    assert [path.name for path in storage.upload("x").parent.iterdir()] == [taken.id]
+
+
 def test_an_upload_that_is_being_written_to_does_not_expire(uploads, clock):
     upload = uploads.create(ANN, length=10, name="")
     file = uploads.open(upload)

@@ -16,6 +16,7 @@ from sightline.jobs.sql.rows import (
     task_values,
 )
 from sightline.jobs.sql.schema import deliveries, idempotency, jobs, labels, tasks
+from sightline.jobs.sql.usage import forget_usage, keep_usage
 from sightline.jobs.states import JobState, TaskState
 from sightline.jobs.store import UnknownJobError
 
@@ -160,6 +161,7 @@ def insert_job(
     connection: Connection, job: Job, work: Iterable[Task], key: IdempotencyKey | None
 ) -> None:
     """Write a new job with its tasks."""
+    forget_usage(connection, now_s=job.created_at)
     connection.execute(insert(jobs).values(new_job_values(job)))
     connection.execute(insert(tasks), [task_values(task) for task in work])
     rows = [{"job_id": job.id, "name": k, "value": v} for k, v in job.spec.labels.items()]
@@ -174,7 +176,8 @@ def insert_job(
 
 
 def remove_job(connection: Connection, job_id: str) -> None:
-    """Remove a job; the rows that belong to it go with it."""
+    """Remove a job; the rows that belong to it go with it, but what it has used still counts."""
+    keep_usage(connection, job_id)
     connection.execute(delete(jobs).where(jobs.c.id == job_id))
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "metadata",
     "tasks",
     "uploads",
+    "usage",
     "workers",
 ]
 
@@ -67,6 +68,7 @@ jobs = Table(
     Column("chunks_failed", Integer, nullable=False),
     Column("frames_final", BigInteger, nullable=False),
     Column("detect_since", Double),
+    Column("detect_from", BigInteger, nullable=False, server_default="0"),
     Column("partial", Boolean, nullable=False),
     Column("failure_code", Text),
     Column("failure_message", Text),
@@ -152,6 +154,16 @@ uploads = Table(
     Column("job_id", String(64)),  # which took it; that job may have been removed since
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False, index=True),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("at", Double, nullable=False, index=True),  # when the job was submitted
+    Column("video_s", Double, nullable=False),
+    Index(None, "owner", "at"),
 )
 
 deliveries = Table(

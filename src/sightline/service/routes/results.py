@@ -1,8 +1,7 @@
 """What a job found: tracks, detections, counts; also while it runs, as far as it got."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, StringConstraints
@@ -13,12 +12,14 @@ from sightline.jobs.results import ResultsReader
 from sightline.service.answers import json_answer, problems
 from sightline.service.problems import Fault, ProblemError
 from sightline.service.responses import CountsView, DetectionPage, TrackPage
-from sightline.service.result_files import open_index
+from sightline.service.result_files import ask_index
 from sightline.service.visit import JobId, Reading, Visit
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"], default_response_class=Response)
+
+_Answer = TypeVar("_Answer")
 
 _CURSOR = r"^(0|[1-9a-f][0-9a-f]{0,14}|[1-7][0-9a-f]{15})?$"
 """What `jobs.results` reads: a number below 2**63."""
@@ -53,13 +54,12 @@ def list_tracks(
     visit: Reading, job_id: JobId, filters: Annotated[TrackFilter, Query()]
 ) -> Response:
     """List tracks by number: where each began and ended, and how sure it is."""
-    with _index(visit, job_id) as index:
-        try:
-            page = index.tracks(
-                classes=frozenset(filters.class_), after=filters.cursor, limit=filters.limit
-            )
-        except CursorError as error:
-            raise _wrong_cursor() from error
+
+    def question(index: ResultsReader) -> Page[TrackRow]:
+        wanted = frozenset(filters.class_)
+        return index.tracks(classes=wanted, after=filters.cursor, limit=filters.limit)
+
+    page = _ask(visit, job_id, question)
     return json_answer({"tracks": list(map(_track, page.rows)), "next_cursor": _next(page)})
 
 
@@ -75,11 +75,11 @@ def list_detections(
         min_confidence=filters.min_confidence,
         track_id=filters.track,
     )
-    with _index(visit, job_id) as index:
-        try:
-            page = index.detections(query, after=filters.cursor, limit=filters.limit)
-        except CursorError as error:
-            raise _wrong_cursor() from error
+
+    def question(index: ResultsReader) -> Page[DetectionRow]:
+        return index.detections(query, after=filters.cursor, limit=filters.limit)
+
+    page = _ask(visit, job_id, question)
     found = list(map(_detection, page.rows))
     return json_answer({"detections": found, "next_cursor": _next(page)})
 
@@ -89,15 +89,16 @@ def count_objects(
     visit: Reading, job_id: JobId, bins: Annotated[int, Query(ge=1, le=2000)] = 100
 ) -> Response:
     """Count the objects of each class over time."""
-    with _index(visit, job_id) as index:
-        counted = index.counts(bins)
+    counted = _ask(visit, job_id, lambda index: index.counts(bins))
     return json_answer({"bins": counted})
 
 
-@contextmanager
-def _index(visit: Visit, job_id: str) -> Iterator[ResultsReader]:
-    with visit.shelf(visit.job(job_id)) as shelf, open_index(shelf) as index:
-        yield index
+def _ask(visit: Visit, job_id: str, question: Callable[[ResultsReader], _Answer]) -> _Answer:
+    with visit.shelf(visit.job(job_id)) as shelf:
+        try:
+            return ask_index(shelf, question)
+        except CursorError as error:
+            raise _wrong_cursor() from error
 
 
 def _next(page: Page[Any]) -> str | None:

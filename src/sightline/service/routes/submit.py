@@ -1,9 +1,9 @@
 """How jobs are submitted."""
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, TypeVar
 
+import anyio
 import pydantic_core
 from fastapi import APIRouter, Header
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sightline.jobs.model import Job
-from sightline.jobs.store import IdempotencyKey, UnknownJobError
+from sightline.jobs.store import IdempotencyConflictError, IdempotencyKey, UnknownJobError
 from sightline.jobs.transfers import give_upload
 from sightline.service.answers import job_answer, problems
 from sightline.service.audit import Action
@@ -22,7 +22,14 @@ from sightline.service.problems import ProblemError
 from sightline.service.requests import JobOptions, JobRequest
 from sightline.service.responses import JobView
 from sightline.service.services import Services
-from sightline.service.submission import SourceOfJob, check_room, idempotency_of, make_job
+from sightline.service.submission import (
+    EarlierSubmission,
+    SourceOfJob,
+    check_room,
+    find_earlier,
+    idempotency_of,
+    make_job,
+)
 from sightline.service.uploads import Upload
 from sightline.service.visit import Visit, Writing
 
@@ -70,12 +77,12 @@ IdempotencyHeader = Annotated[
 )
 async def submit_job(visit: Writing, idempotency_key: IdempotencyHeader = None) -> Response:
     """Submit a job: JSON with an address or an upload, or a form with a file."""
-    headers = await run_in_threadpool(visit.admit)
+    earlier, headers = await run_in_threadpool(_admit, visit, idempotency_key)
     match _media_type(visit.request):
         case "application/json":
-            job = await _from_json(visit, idempotency_key)
+            job = await _from_json(visit, idempotency_key, earlier)
         case "multipart/form-data":
-            job = await _from_form(visit, idempotency_key)
+            job = await _from_form(visit, idempotency_key, earlier)
         case _:
             raise ProblemError(
                 "unsupported-media-type",
@@ -86,34 +93,67 @@ async def submit_job(visit: Writing, idempotency_key: IdempotencyHeader = None) 
     return job_answer(visit, job, places.get(job.id), status=202, headers=headers)
 
 
-async def _from_json(visit: Visit, key: str | None) -> Job:
+def _admit(visit: Visit, key: str | None) -> tuple[EarlierSubmission | None, dict[str, str]]:
+    """Count a submission, unless it may be a repeated one, which takes no more room."""
+    earlier = find_earlier(visit.services, visit.owner.id, key)
+    return earlier, {} if earlier is not None else visit.admit()
+
+
+async def _from_json(visit: Visit, key: str | None, earlier: EarlierSubmission | None) -> Job:
     asked = read_model(JobRequest, await visit.request.body())
     source = SourceOfJob(url=asked.source_url, upload=asked.upload)
     idempotency = idempotency_of(key, asked)
-    return await run_in_threadpool(accept, visit, asked, source, idempotency=idempotency)
+    return await run_in_threadpool(
+        _find_or_accept, visit, asked, source, idempotency=idempotency, earlier=earlier
+    )
 
 
-async def _from_form(visit: Visit, key: str | None) -> Job:
+async def _from_form(visit: Visit, key: str | None, earlier: EarlierSubmission | None) -> Job:
     uploads = visit.services.uploads
     form = await receive_multipart(visit.request, uploads, visit.owner)
+    job = None
     try:
         upload = _only_file(form)
         options = read_model(JobOptions, form.fields.get("job", "{}").encode())
         source = SourceOfJob(upload=upload.id, name=upload.name)
         idempotency = idempotency_of(key, options, form.sha256)
-        job = await run_in_threadpool(accept, visit, options, source, idempotency=idempotency)
-    except BaseException:
-        if form.upload is not None:
-            with suppress(ProblemError):  # a job has it
-                await run_in_threadpool(uploads.remove, form.upload)
-        raise
-    return job
+        job = await run_in_threadpool(
+            _find_or_accept, visit, options, source, idempotency=idempotency, earlier=earlier
+        )
+        return job
+    finally:
+        if form.upload is not None and (job is None or job.spec.upload != form.upload.id):
+            with anyio.CancelScope(shield=True):
+                await run_in_threadpool(uploads.drop, form.upload.id)
 
 
 def _only_file(form: ReceivedForm) -> Upload:
     if form.upload is None or form.fields.keys() - {"job"}:
         raise ProblemError("invalid-request", "a form has the part 'file', and perhaps 'job'")
     return form.upload
+
+
+def _find_or_accept(
+    visit: Visit,
+    options: JobOptions,
+    source: SourceOfJob,
+    *,
+    idempotency: IdempotencyKey | None,
+    earlier: EarlierSubmission | None,
+) -> Job:
+    """Give the job of an earlier submission if this is that one again, or accept a new job."""
+    if earlier is None or idempotency is None:
+        return accept(visit, options, source, idempotency=idempotency)
+    if earlier.digest != idempotency.digest:
+        raise IdempotencyConflictError(
+            f"the idempotency key {idempotency.key!r} came with another request before: "
+            "choose a new one"
+        )
+    job = _find(visit.services, earlier.job_id)
+    if job is None:  # it was deleted while the body arrived
+        visit.admit()
+        return accept(visit, options, source, idempotency=idempotency)
+    return job
 
 
 def accept(
