@@ -27,7 +27,7 @@ from pathlib import Path  # noqa: TC003 - dataclass field
 from sightline.jobs.artifacts import Artifacts, FolderArtifacts, remove_or_log
 from sightline.jobs.store import UnknownJobError
 
-__all__ = ["RESULTS_INDEX", "SUMMARY", "JobFiles", "Storage"]
+__all__ = ["RESULTS_INDEX", "SUMMARY", "JobFiles", "Storage", "is_identifier"]
 
 _IDENTIFIER = re.compile(r"[0-9a-z][0-9a-z-]{0,63}")
 
@@ -102,7 +102,7 @@ class Storage:
         Raises:
             UnknownJobError: No job can have such an id.
         """
-        if not _IDENTIFIER.fullmatch(job_id):
+        if not is_identifier(job_id):
             raise UnknownJobError(f"no job {job_id!r}")
         return JobFiles(self.root / "jobs" / job_id)
 
@@ -118,7 +118,16 @@ class Storage:
         remove_or_log(self.artifacts, self.job(job_id).folder)
 
 
+def is_identifier(text: str) -> bool:
+    r"""Tell whether a job or an upload may have this as its id.
+
+    >>> is_identifier("018f2a7c-55e1"), is_identifier("../jobs.sqlite"), is_identifier("\0")
+    (True, False, False)
+    """
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
 def _checked(identifier: str) -> str:
-    if not _IDENTIFIER.fullmatch(identifier):
+    if not is_identifier(identifier):
         raise ValueError(f"not an identifier: {identifier!r}")
     return identifier

@@ -12,7 +12,6 @@ event: done                    the last one, of a terminal job
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["EventStream"]
 
 _KEEP_ALIVE_S = 15.0
-_SEND_TIMEOUT_S = 30.0
 _BEGIN = b"retry: 2000\n\n"
 _KEEP_ALIVE = b": still here\n\n"
 
@@ -59,15 +57,14 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the job is at its end, the client is gone or the service ends."""
         async with self._watch.attended(receive):
-            with suppress(OSError, TimeoutError):
+            with suppress(OSError):
                 await self._send(send, with_content=not is_head(scope))
 
     async def _send(self, send: Send, *, with_content: bool) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         if with_content:
             async for piece in self._pieces():
-                async with asyncio.timeout(_SEND_TIMEOUT_S):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def _pieces(self) -> AsyncIterator[bytes]:

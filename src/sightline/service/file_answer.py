@@ -1,4 +1,4 @@
-"""Files as answers: with ranges, `ETag` and `If-None-Match`."""
+"""Files as answers: with ranges, `ETag`, `If-None-Match` and `If-Range`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def answer_file(
     answer = _File(
         path, media_type=media_type, filename=download, stat_result=stat, headers=headers
     )
-    answer.takes_range = _takes_range(request.headers.get("range"), stat.st_size)
+    if request.headers.get("if-range", etag) in (etag, answer.headers["last-modified"]):
+        answer.takes_range = _takes_range(request.headers.get("range"), stat.st_size)
     if held is not None:
         answer.held = held.pop_all()
     return answer

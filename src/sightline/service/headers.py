@@ -5,6 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from starlette.requests import Request
+
+from sightline.service.problems import error_response
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +33,8 @@ _HEAD_MARK = "sightline.head"
 class Headers:
     """Adds headers to every answer, and `request_id` to the state of every request.
 
+    It answers errors that nobody has answered behind it, too, so that such answers have them.
+
     Args:
         application: What is behind it.
     """
@@ -43,16 +49,25 @@ class Headers:
             return
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
+        has_begun = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
                 own = {name for name, _ in headers}
                 headers += [header for header in _SECURITY_HEADERS if header[0] not in own]
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self._application(scope, receive, send_with_headers)
+        try:
+            await self._application(scope, receive, send_with_headers)
+        except Exception as error:
+            answer = error_response(Request(scope), error)
+            if has_begun:
+                raise  # the server breaks the answer off
+            await answer(scope, receive, send_with_headers)
 
 
 class HeadAsGet:

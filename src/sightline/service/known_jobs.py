@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
+from sightline.jobs.files import is_identifier
 from sightline.jobs.states import JobState
+from sightline.jobs.store import UnknownJobError
 
 if TYPE_CHECKING:
     from sightline.jobs.model import Job
@@ -47,6 +49,8 @@ class KnownJobs:
         Raises:
             UnknownJobError: There is none.
         """
+        if not is_identifier(job_id):
+            raise UnknownJobError(job_id)
         count = self._store.change_count()
         if count != self._count or len(self._looks) >= _MOST:
             self._looks.clear()

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["PROBLEMS", "Fault", "ProblemError", "add_problem_handlers", "problem_response"]
+__all__ = [
+    "PROBLEMS",
+    "Fault",
+    "ProblemError",
+    "add_problem_handlers",
+    "error_response",
+    "problem_response",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +150,7 @@ def problem_response(error: ProblemError, *, request_id: str | None = None) -> R
 
 
 def add_problem_handlers(application: FastAPI) -> None:
-    """Let an application answer every error with a problem document."""
+    """Let an application answer errors with problem documents; `Headers` does so for all others."""
     for kind in (
         ProblemError,
         ArtifactError,
@@ -153,14 +160,22 @@ def add_problem_handlers(application: FastAPI) -> None:
         IdempotencyConflictError,
         RequestValidationError,
         HTTPException,
-        Exception,
     ):
         application.add_exception_handler(kind, _answer)
 
 
+def error_response(request: Request, error: Exception) -> Response:
+    """Write a problem document for an error, and log what those who run the service must know."""
+    return problem_response(_problem(request, error), request_id=_request_id(request))
+
+
 async def _answer(request: Request, error: Exception) -> Response:
-    request_id = request.scope.get("state", {}).get("request_id")
-    return problem_response(_problem(request, error), request_id=request_id)
+    return error_response(request, error)
+
+
+def _request_id(request: Request) -> str | None:
+    request_id: str | None = request.scope.get("state", {}).get("request_id")
+    return request_id
 
 
 def _problem(request: Request, error: Exception) -> ProblemError:
@@ -168,13 +183,15 @@ def _problem(request: Request, error: Exception) -> ProblemError:
         case ProblemError():
             problem = error
         case ArtifactError():
-            problem = _unavailable(error)
+            problem = _unavailable(request, error)
         case UnknownJobError():
             problem = ProblemError("unknown-job", "there is no job of this id")
         case JobStateError():
             problem = ProblemError("job-state", str(error))
         case DatabaseError():
-            _log.error("request failed path=%s error=%s", request.url.path, error)
+            _log.error(
+                "request failed request=%s path=%s error=%s", *_request_and_path(request), error
+            )
             detail = "the database of the service cannot be reached; try again later"
             problem = ProblemError("unavailable", detail, headers={"Retry-After": "5"})
         case IdempotencyConflictError():
@@ -184,14 +201,22 @@ def _problem(request: Request, error: Exception) -> ProblemError:
         case HTTPException() if error.status_code in _BY_STATUS:
             problem = _of_http(request, error)
         case _:
-            _log.error("request failed path=%s", request.url.path, exc_info=error)
+            _log.error(
+                "request failed request=%s path=%s", *_request_and_path(request), exc_info=error
+            )
             detail = "an unexpected error; it is in the log of the service"
             problem = ProblemError("internal-error", detail)
     return problem
 
 
-def _unavailable(error: ArtifactError) -> ProblemError:
-    _log.warning("the store of files failed: %s", error)
+def _request_and_path(request: Request) -> tuple[str | None, str]:
+    return _request_id(request), request.url.path
+
+
+def _unavailable(request: Request, error: ArtifactError) -> ProblemError:
+    _log.warning(
+        "request failed request=%s path=%s store of files: %s", *_request_and_path(request), error
+    )
     if error.errno in _FULL:
         return ProblemError("storage-full", "the store of the service is full; try again later")
     detail = "the store of the service's files cannot be used at the moment; try again"

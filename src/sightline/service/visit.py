@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 from starlette.requests import Request
 
+from sightline.jobs.files import is_identifier
 from sightline.jobs.model import Job
 from sightline.jobs.shelf import Shelf
 from sightline.jobs.states import JobState
@@ -45,6 +46,8 @@ class Visit:
         Raises:
             UnknownJobError: There is none; a job of somebody else does not exist either.
         """
+        if not is_identifier(job_id):
+            raise UnknownJobError(job_id)
         job = self.services.store.get(job_id)
         if not self.owner.sees(job.owner):
             raise UnknownJobError(job_id)

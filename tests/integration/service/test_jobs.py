@@ -1,8 +1,10 @@
 """Jobs over HTTP: submitting, listing, looking, waiting, and what may be done when."""
 
 import json
+import re
 
 import pytest
+from starlette.responses import StreamingResponse
 
 URL = "https://example.org/a/gate%201.mp4"
 
@@ -84,6 +86,27 @@ def test_what_is_wrong_with_a_submission_is_said_with_its_place(client, body, po
 
 
 @pytest.mark.parametrize(
+    "field",
+    [
+        {"source_url": "http:///x.mp4"},
+        {"source_url": URL + "a" * 2000},
+        {"source_url": 1},
+        {"source_url": URL, "webhook_url": "ftp://example.org"},
+        {"source_url": URL, "source_name": "a\nb"},
+        {"source_url": URL, "source_name": ""},
+        {"source_url": URL, "labels": {"a b": "c"}},
+        {"source_url": URL, "labels": {"a": "\0"}},
+        {"upload": "../a"},
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said_without_its_pattern(client, field):
+    document = problem(client.post("/v1/jobs", json=field), 422, "invalid-request")
+    [fault] = document["errors"]
+    assert re.match("(the name of a label )?must (be|have) ", fault["detail"])
+    assert "pattern" not in fault["detail"]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},
@@ -150,13 +173,24 @@ def test_jobs_are_found_by_state_label_and_name(client):
     assert found(status="canceled") == [yard["id"]]
     assert found(status=["queued", "canceled"]) == [yard["id"], gate["id"]]
     assert found(label=["site:a", "run:1"]) == [gate["id"]]
+    assert found(label=["site:a", "site:a"]) == [yard["id"], gate["id"]]
+    assert found(label=["run:2", "run:1"]) == []
     assert found(q="gATE") == [gate["id"]]
     assert found(q="%") == []
     assert found(nonsense="ignored") == [yard["id"], gate["id"]]
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": 0}, {"limit": 201}, {"status": "x"}, {"label": "x"}, {"cursor": "ü"}]
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 201},
+        {"status": "x"},
+        {"label": "x"},
+        {"label": "a:\0"},
+        {"q": "a\0"},
+        {"cursor": "ü"},
+    ],
 )
 def test_a_query_that_is_wrong_is_refused(client, query):
     problem(client.get("/v1/jobs", params=query), 422, "invalid-request")
@@ -230,6 +264,33 @@ def test_every_answer_tells_browsers_to_be_careful(client):
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_defect_is_answered_with_care_and_named_in_the_log(client, caplog):
+    async def fail():
+        raise RuntimeError("a defect")
+
+    client.application.add_api_route("/defect", fail)
+    answer = client.get("/defect")
+    problem(answer, 500, "internal-error")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    (logged,) = (record for record in caplog.records if "request failed" in record.message)
+    assert f"request={answer.headers['x-request-id']} " in logged.message
+    assert logged.exc_info[0] is RuntimeError
+
+
+def test_a_defect_in_the_middle_of_an_answer_breaks_it_off_and_is_named_in_the_log(client, caplog):
+    async def pieces():
+        yield b"a beginning"
+        raise RuntimeError("a defect")
+
+    async def begin():
+        return StreamingResponse(pieces())
+
+    client.application.add_api_route("/defect", begin)
+    answer = client.get("/defect")
+    assert (answer.status_code, answer.content) == (200, b"a beginning")
+    assert f"request failed request={answer.headers['x-request-id']} " in caplog.text
 
 
 def test_head_answers_as_get_without_the_content(client):

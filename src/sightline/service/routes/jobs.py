@@ -1,12 +1,15 @@
 """Jobs: list, look, wait, cancel, retry, delete. How they are submitted is in `submit`."""
 
+import re
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import Response
 
+from sightline.jobs.model import Job
 from sightline.jobs.states import JobState, TaskKind
 from sightline.jobs.store import JobQuery, UnknownJobError
 from sightline.service.answers import job_answer, json_answer, problems
@@ -22,7 +25,8 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], default_response_class=Response)
 
-_LabelFilter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}:")]
+_VERSION = re.compile(r"[0-9]{1,18}")
+_LabelFilter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}:[^\x00]*$")]
 
 
 class JobFilter(BaseModel):
@@ -30,7 +34,12 @@ class JobFilter(BaseModel):
 
     status: list[JobState] = Field([], description="Only in one of these states.")
     label: list[_LabelFilter] = Field([], description="Only with all of these, NAME:VALUE.")
-    q: str = Field("", max_length=200, description="Only with this in the source's name.")
+    q: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Only with this in the source's name.",
+    )
     cursor: str | None = Field(None, pattern=r"^[0-9a-z-]{1,64}$", description="`next_cursor`.")
     limit: int = Field(50, ge=1, le=200, description="At most so many.")
 
@@ -45,17 +54,7 @@ class Patience(BaseModel):
 @router.get("", responses={200: {"model": JobList}})
 def list_jobs(visit: Reading, filters: Annotated[JobFilter, Query()]) -> Response:
     """List your jobs, newest first; with the scope `admin`, those of everybody."""
-    store = visit.services.store
-    found = store.list(
-        JobQuery(
-            owner=None if visit.owner.may(Scope.ADMIN) else visit.owner.id,
-            states=frozenset(filters.status),
-            labels=dict(_name_and_value(label) for label in filters.label),
-            text=filters.q,
-            before=filters.cursor,
-            limit=filters.limit + 1,
-        )
-    )
+    found = _find(visit, filters)
     jobs = found[: filters.limit]
     places = visit.places(jobs)
     now_s = visit.services.clock()
@@ -109,7 +108,7 @@ async def watch_job(
 ) -> Response:
     """Watch a job as server-sent events; every event has the whole job object."""
     job, _ = await visit.look(job_id)
-    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    seen = int(last_event_id) if last_event_id and _VERSION.fullmatch(last_event_id) else None
     if job.state.terminal and seen == job.version:
         return Response(status_code=204)
     return EventStream(visit.watch(job_id), seen=seen)
@@ -186,6 +185,23 @@ async def _wait(visit: Visit, job_id: str, *, since: int, timeout_s: float) -> L
             if not await watch.wait(max(0.0, until_s - time.monotonic())):
                 break
     return await visit.look(job_id)
+
+
+def _find(visit: Visit, filters: JobFilter) -> Sequence[Job]:
+    """Find the jobs of a page, and the first one of the next; blocks."""
+    labels = {_name_and_value(label) for label in filters.label}
+    if len(dict(labels)) < len(labels):
+        return []  # no job has two values under one name
+    return visit.services.store.list(
+        JobQuery(
+            owner=None if visit.owner.may(Scope.ADMIN) else visit.owner.id,
+            states=frozenset(filters.status),
+            labels=dict(labels),
+            text=filters.q,
+            before=filters.cursor,
+            limit=filters.limit + 1,
+        )
+    )
 
 
 def _name_and_value(label: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """For those who run the service: is it alive, is it ready, what does it measure."""
 
+import logging
 import shutil
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,8 @@ from sightline.service.services import Services
 from sightline.service.visit import Administering
 
 __all__ = ["router"]
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["operation"], default_response_class=Response)
 
@@ -56,7 +59,9 @@ def _missing(services: Services) -> list[str]:
     try:
         services.store.count()
     except (SightlineError, OSError) as error:
-        missing.append(f"the database does not answer: {error}")
+        # What it says may name user, host and path; who asks here needs no key.
+        _log.warning("not ready: the database does not answer: %s", error)
+        missing.append("the database does not answer")
     if services.executor is not None and not services.executor.is_ready:
         missing.append("no worker runs")
     if shutil.disk_usage(services.storage.root).free < services.free_bytes:

@@ -1,11 +1,13 @@
 """The page of a job: the video with what was found drawn over it, timeline, results, downloads."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from sightline.detections import Detections
+from sightline.draw.palette import color_of
 from sightline.frame import Frame
 from sightline.jobs.files import RESULTS_INDEX
 from sightline.jobs.results_index import IndexFile
@@ -75,6 +77,28 @@ def test_a_click_on_a_track_goes_there(page, done, api):
     assert chosen.get_attribute("aria-label").startswith(f"Track {track['track_id']},")
     page.keyboard.press("Escape")
     chosen.wait_for(state="detached")
+
+
+def test_bars_of_dark_colours_have_a_light_rim_on_a_dark_page(page, done):
+    page.emulate_media(color_scheme="dark")
+    watch(page, done)
+    rim = page.locator(".lane-track i").first.evaluate("(bar) => getComputedStyle(bar).boxShadow")
+    *white, alpha = map(float, re.match(r"rgba\((.*?)\)", rim)[1].split(","))
+    assert white == [255, 255, 255]
+    surface = page.locator(".panel").first.evaluate(
+        "(panel) => getComputedStyle(panel).backgroundColor"
+    )
+    ground = luminance([float(channel) for channel in re.findall(r"\d+", surface)])
+    for color in map(color_of, range(21)):
+        edge = luminance([255 * alpha + channel * (1 - alpha) for channel in reversed(color)])
+        assert (edge + 0.05) / (ground + 0.05) > 3, "WCAG 1.4.11, of what is no text"
+
+
+def luminance(rgb):
+    """Compute the relative luminance of WCAG 2."""
+    shares = [channel / 255 for channel in rgb]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_the_timeline_and_the_list_work_by_keyboard(page, done, api):

@@ -132,6 +132,13 @@ def test_options_reach_the_job(page, street, api):
     assert job["outputs"] == ["tracks", "jsonl", "csv", "coco"]
 
 
+def test_a_hint_speaks_of_what_is_left_empty(page):
+    page.goto("/")
+    choose_demo(page)
+    hint = page.locator("[data-field='params.classes'] .hint")
+    assert hint.inner_text() == "Names or numbers of the classes to detect; empty: all."
+
+
 def test_only_parameters_that_the_chosen_ones_allow_are_asked_for(page):
     page.goto("/")
     choose_demo(page)
