@@ -2,11 +2,14 @@
 
 import json
 import re
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.graph_witness import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,6 +86,51 @@ def test_run_gives_status_1_when_a_stage_fails_and_says_where(sightline, tmp_pat
     allowed = sightline(*arguments, "--max-failures", "4", "--json", cwd=tmp_path)
     assert allowed.returncode == 3, allowed.stderr
     assert [f["seq"] for f in json.loads(allowed.stdout)["failed"]] == [5, 6, 7, 8]
+
+
+def test_run_refuses_two_sinks_of_one_path_and_leaves_nothing(sightline, tmp_path):
+    (tmp_path / "pipeline.yaml").write_text(
+        "source: scene:street?frames=9\n"
+        "stages:\n  - detect: {detector: demo}\n  - track\n"
+        "sinks: [{mot: {path: out/same.txt}}, {csv: {path: ./out/same.txt}}]\n"
+    )
+    done = sightline("run", "pipeline.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot write out/same.txt: another run, or another output of this run" in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_second_run_leaves_the_output_of_the_first_alone(sightline, tmp_path):
+    (tmp_path / "pipeline.yaml").write_text(
+        "source: scene:street?frames=100000\nstages: [draw]\nsinks: [jsonl: {path: out.jsonl}]\n"
+    )
+    first = sightline("run", "pipeline.yaml", "--json", cwd=tmp_path, start=True)
+    try:
+        until(lambda: (part := tmp_path / "out.jsonl.part").exists() and part.stat().st_size)
+        second = sightline("run", "pipeline.yaml", "-s", "scene:street?frames=3", cwd=tmp_path)
+        first.send_signal(signal.SIGINT)
+        stdout, errors = first.communicate(timeout=60)
+    finally:
+        first.kill()
+    assert second.returncode == 2
+    assert "cannot write out.jsonl: another run" in second.stderr
+    assert first.returncode == 130, errors
+    seqs = [json.loads(line)["seq"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert seqs == list(range(json.loads(stdout)["frames"]))
+
+
+def test_a_port_for_the_view_that_is_taken_is_noticed_before_any_output_is_made(
+    sightline, tmp_path
+):
+    (tmp_path / "pipeline.yaml").write_text(
+        "source: scene:street?frames=9\nstages: [draw]\nsinks: [jsonl: {path: out/a.jsonl}]\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = sightline("run", "pipeline.yaml", "--web", port, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"port {port}: Address already in use" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_run_without_a_source_says_how_to_name_one(sightline, tmp_path):

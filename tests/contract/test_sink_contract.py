@@ -237,6 +237,48 @@ def test_what_a_killed_run_left_behind_is_overwritten(file_kind, tmp_path):
     assert read(tmp_path / "result.file") == [0]
 
 
+def test_a_file_that_is_being_written_is_refused_and_goes_on_as_it_was(file_kind, tmp_path):
+    kind, read = file_kind
+    path = tmp_path / "result.file"
+    first, second = kind(path), kind(tmp_path / ".." / tmp_path.name / "result.file")
+    write(first, [0, 1])
+    with pytest.raises(
+        OutputError, match=r"result\.file: another run, or .* is writing it"
+    ) as caught:
+        second.open(STREAM)
+    assert "\n" not in str(caught.value)
+    second.close()
+    second.discard()
+    first.write(frame_of(2))
+    first.close()
+    assert names_in(tmp_path) == ["result.file"]
+    assert read(path) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("end", ["close", "discard"])
+def test_a_file_that_is_not_written_any_more_can_be_written_by_another(file_kind, tmp_path, end):
+    kind, read = file_kind
+    first, second = kind(tmp_path / "result.file"), kind(tmp_path / "result.file")
+    write(first, [0])
+    getattr(first, end)()
+    write(second, [1, 2])
+    second.close()
+    assert len(read(tmp_path / "result.file")) == 2
+
+
+def test_who_has_lost_the_unfinished_file_leaves_the_one_of_another_alone(file_kind, tmp_path):
+    kind, read = file_kind
+    first, second = kind(tmp_path / "result.file"), kind(tmp_path / "result.file")
+    write(first, [0])
+    (tmp_path / "result.file.part").unlink()
+    write(second, [0, 1])
+    with pytest.raises(OutputError, match="No such file"):
+        first.close()
+    second.close()
+    assert names_in(tmp_path) == ["result.file"]
+    assert read(tmp_path / "result.file") == [0, 1]
+
+
 def test_names_with_spaces_colons_and_other_scripts_work(file_kind, tmp_path, monkeypatch):
     kind, read = file_kind
     monkeypatch.chdir(tmp_path)

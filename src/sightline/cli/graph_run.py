@@ -60,10 +60,11 @@ class WatchedGraph:
         """
         tally = Tally()
         with stop_on_signal() as stop, ExitStack() as stack:
+            metrics = None if self.metrics is None else stack.enter_context(_Metrics(self.metrics))
             options = replace(self.options, stop=stop)
             run = GraphRun(self.pipeline, self.specs, [*self.sinks, tally], options=options)
             stack.enter_context(run)
-            self._announce(run, stack)
+            self._announce(run, metrics)
             view = _View(None if self.quiet else self.web)
             display = choose_graph_display(quiet=self.quiet)
             stack.callback(display.finish)
@@ -80,15 +81,30 @@ class WatchedGraph:
         account = {**report.as_dict(), "streams": streams, **tally.as_dict()}
         return report, {"run_id": run.info()["run_id"], **account, "versions": versions()}
 
-    def _announce(self, run: GraphRun, stack: ExitStack) -> None:
+    def _announce(self, run: GraphRun, metrics: _Metrics | None) -> None:
         """Say what the run is called, and where to look at it."""
         lines = [f"run {run.info()['run_id']}: {self.options.handlers} handlers"]
-        if self.metrics is not None:
-            host, port = self.metrics
-            server = stack.enter_context(MetricsServer(run.snapshots, host=host, port=port))
-            lines.append(f"metrics: {server.address}")
+        if metrics is not None:
+            lines.append(f"metrics: {metrics.show(run)}")
         if not self.quiet:
             click.echo("\n".join(lines), err=True)
+
+
+class _Metrics(MetricsServer):
+    """Has its port before there is a run, so that one that is taken is noticed before anything."""
+
+    def __init__(self, at: tuple[str, int]) -> None:
+        host, port = at
+        self._run: GraphRun | None = None
+        super().__init__(self._stats, host=host, port=port)
+
+    def show(self, run: GraphRun) -> str:
+        """Serve the metrics of a run from now on; return where."""
+        self._run = run
+        return self.address
+
+    def _stats(self) -> dict[str, Any]:
+        return {"streams": {}} if self._run is None else self._run.snapshots()
 
 
 class _View:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sightline.cli.exits import Exit
     from sightline.live.web import Web
     from sightline.pipeline.definition import Definition
+    from sightline.sinks.sink import Sink, StreamSinks
 
 __all__ = ["command"]
 
@@ -128,7 +129,7 @@ class _Run:
             report = watched_run(
                 pipeline,
                 opened,
-                sinks=[*self.definition.sinks, *_listed(self._view()), tally],
+                sinks=[*self._outputs(self._view()), tally],
                 display=choose_display(quiet=self.quiet or self.as_json),
                 max_failures=max_failures,
             )
@@ -148,7 +149,7 @@ class _Run:
         report, summary = WatchedGraph(
             pipeline=self.definition.pipeline,
             specs=self.sources,
-            sinks=[*self.definition.sinks, *_listed(view)],
+            sinks=self._outputs(view),
             options=GraphOptions(handlers=handlers, max_failures=self.max_failures, stay=self.stay),
             metrics=self.metrics,
             web=view,
@@ -171,9 +172,9 @@ class _Run:
         host, port = self.web
         return Web(port, host)
 
-
-def _listed(view: Web | None) -> list[Web]:
-    return [] if view is None else [view]
+    def _outputs(self, view: Web | None) -> list[Sink | StreamSinks]:
+        """List the sinks, the view first: a port that is taken is noticed before a file is made."""
+        return [*([] if view is None else [view]), *self.definition.sinks]
 
 
 def _only_source(specs: tuple[StreamSpec, ...], pipeline_file: Path) -> StreamSpec:

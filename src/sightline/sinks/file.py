@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sightline.errors import OutputError, SightlineError
+from sightline.sinks.part import PartFile
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -59,6 +60,7 @@ class FileSink(ABC):
         self.path = Path(path)
         if not self.path.name:
             raise ValueError(f"path must name a file, but is {str(path)!r}")
+        self._part: PartFile | None = None
         self._writer: Writer | None = None
 
     def for_stream(self, stream: StreamInfo) -> Self:
@@ -70,19 +72,15 @@ class FileSink(ABC):
         made.path = Path(path.replace(_STREAM, stream.name))
         return made
 
-    @property
-    def _part(self) -> Path:
-        return self.path.with_name(self.path.name + ".part")
-
     @abstractmethod
     def _start(self, part: Path, stream: StreamInfo) -> Writer:
-        """Open the unfinished file; an error must leave nothing open."""
+        """Overwrite the unfinished file, which is there; an error must leave nothing open."""
 
     def open(self, stream: StreamInfo) -> None:
         """Create the parent folders and the unfinished file.
 
         Raises:
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written, or another run or sink is writing it.
             MissingExtraError: An optional dependency of the format is not installed.
         """
         if self._writer is not None:
@@ -91,9 +89,13 @@ class FileSink(ABC):
             if self.path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._start(self._part, stream)
+            self._part = PartFile(self.path)
+            self._writer = self._start(self._part.path, stream)
         except OSError as error:
             raise self._give_up(error) from error
+        finally:
+            if self._writer is None:  # an extra that is missing, or Ctrl-C
+                self._remove()
 
     def write(self, frame: Frame) -> None:
         """Add a frame.
@@ -117,11 +119,11 @@ class FileSink(ABC):
         Raises:
             OutputError: The file cannot be completed; the output is discarded.
         """
-        if self._writer is None:
+        if self._writer is None or self._part is None:
             return
         try:
             self._writer.finish()
-            self._part.replace(self.path)
+            self._part.move()
         except OSError as error:
             raise self._give_up(error) from error
         finally:
@@ -138,11 +140,13 @@ class FileSink(ABC):
 
     def _remove(self) -> None:
         writer, self._writer = self._writer, None
+        part, self._part = self._part, None
         with suppress(OSError):
             if writer is not None:
                 writer.abandon()
         with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+            if part is not None:
+                part.release()
 
 
 class TextWriter:

@@ -91,11 +91,11 @@ class VideoFile(FileSink):
             OutputError: The file cannot be completed; the output is discarded.
         """
         if isinstance(self._writer, _VideoWriter) and self._writer.is_empty:
-            self.discard()
             try:
                 self.path.unlink(missing_ok=True)
             except OSError as error:
                 raise self._give_up(error) from error
+            self.discard()
         super().close()
 
 

@@ -1,4 +1,4 @@
-"""Sinks in processes of their own: how much memory they take, and what a kill leaves behind."""
+"""Sinks in processes of their own: memory, what a kill leaves behind, and who may write."""
 
 import json
 import signal
@@ -53,9 +53,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 OUTPUTS = {"CocoFile", "CsvFile", "JsonlFile", "MotFile", "ParquetFile", "TracksFile"}
 
 
-def start(folder, *, frames, objects):
+def start(folder, *, frames, objects, stderr=None):
     arguments = [sys.executable, "-c", WRITE, str(folder), str(frames), str(objects)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def names_in(folder):
@@ -99,6 +99,23 @@ def test_a_killed_process_leaves_its_unfinished_files_and_nothing_else(tmp_path,
     endless_writer.kill()
     endless_writer.wait(timeout=60)
     assert names_in(tmp_path) == {f"{name}.part" for name in OUTPUTS}
+
+
+def test_another_process_takes_over_what_a_killed_one_left_but_not_what_one_writes(
+    tmp_path, endless_writer
+):
+    with start(tmp_path, frames=1, objects=5, stderr=subprocess.PIPE) as second:
+        _, errors = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "CocoFile: another run, or another output of this run, is writing it" in errors
+    assert names_in(tmp_path) == {f"{name}.part" for name in OUTPUTS}
+    endless_writer.kill()
+    endless_writer.wait(timeout=60)
+    with start(tmp_path, frames=3, objects=5) as third:
+        third.communicate(timeout=60)
+    assert third.returncode == 0
+    assert names_in(tmp_path) == OUTPUTS
+    assert len((tmp_path / "JsonlFile").read_text().splitlines()) == 3
 
 
 def test_an_interrupt_leaves_valid_files_of_the_finished_frames(tmp_path, endless_writer):
