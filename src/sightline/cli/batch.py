@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from sightline.pipeline.summary import summarise, write_summary
 from sightline.sinks.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sightline.cli.progress import Display
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from sightline.pipeline.pipeline import Pipeline
     from sightline.pipeline.report import RunReport
 
-__all__ = ["Batch", "Outputs", "report_status", "show_summary"]
+__all__ = [
+    "Batch",
+    "Outputs",
+    "counted",
+    "describe_failures",
+    "report_status",
+    "show_summary",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +128,56 @@ def report_status(report: RunReport) -> Exit:
 
 
 def show_summary(summary: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
-    """Print a run's summary for people or for programs, and its losses as warnings."""
+    """Print a run's summary for people or for programs, and what was lost as warnings."""
     if as_json:
         click.echo(json.dumps(summary, default=str))
         return
-    for message in summary["losses"]["messages"]:
+    failures = Counter(failed["stage"] for failed in summary["failed"])
+    lost = describe_failures(failures, summary["failed"])
+    for message in [*summary["losses"]["messages"], *lost]:
         click.echo(f"Warning: {summary['source']}: {message}", err=True)
     if not quiet:
         found = ", ".join(f"{n} {name}" for name, n in summary["tracks"].items()) or "none"
         where = f" → {summary['output']}/" if "output" in summary else ""
+        frames = counted(summary["frames"], "frame")
         click.echo(
-            f"{summary['stream']}: {summary['frames']} frames in {summary['wall_s']:.1f} s "
+            f"{summary['stream']}: {frames} in {summary['wall_s']:.1f} s "
             f"({summary['frames_per_second']:.1f} frames/s), tracks: {found}{where}"
         )
+
+
+def describe_failures(
+    failures: Mapping[str, int], failed: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Say in one line per stage on how many frames it raised, and what at first.
+
+    Args:
+        failures: Number of failed frames by stage.
+        failed: Failed frames in order, as `RunReport.as_dict` gives them; some may be missing.
+
+    >>> at_20 = {"seq": 20, "stage": "boom", "error": "ValueError: no"}
+    >>> describe_failures({"boom": 1}, [at_20])
+    ['1 frame failed in boom, frame 20: ValueError: no']
+    >>> describe_failures({"boom": 3, "track": 2}, [at_20])
+    ['3 frames failed in boom, the first is frame 20: ValueError: no', '2 frames failed in track']
+    """
+    first: dict[str, Mapping[str, Any]] = {}
+    for frame in failed:
+        first.setdefault(frame["stage"], frame)
+    sentences = []
+    for stage, count in failures.items():
+        sentence = f"{counted(count, 'frame')} failed in {stage}"
+        if stage in first:
+            which = "" if count == 1 else "the first is "
+            sentence += f", {which}frame {first[stage]['seq']}: {first[stage]['error']}"
+        sentences.append(sentence)
+    return sentences
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many of something there are.
+
+    >>> counted(1, "frame"), counted(0, "frame")
+    ('1 frame', '0 frames')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,14 +12,18 @@ import click
 
 from sightline.cli.exits import Exit
 from sightline.client.sync import Client
+from sightline.errors import ServiceError
 from sightline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sightline.client.answers import RemoteJob
 
-__all__ = ["connect", "describe", "exit_of", "print_job", "service_options"]
+__all__ = ["connect", "describe", "exit_of", "print_job", "service_options", "warn_of"]
+
+_UNAUTHORIZED = 401
+_WHERE_KEYS_GO = "with --key-file, or in the environment's SIGHTLINE_SERVER_KEY"
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -41,14 +46,31 @@ def service_options(command: Command) -> Command:
     return command
 
 
-def connect(given: dict[str, Any]) -> Client:
-    """Make the client that `service_options` and the environment describe."""
+@contextmanager
+def connect(given: dict[str, Any]) -> Iterator[Client]:
+    """Give the client that `service_options` and the environment describe.
+
+    Raises:
+        ServiceError: The service refuses for want of a key; it says how a command is given one.
+    """
     settings = Settings.from_environment(os.environ)
     if given["server"]:
         settings = replace(settings, server_url=given["server"])
     if given["key_file"]:
         settings = replace(settings, server_key=given["key_file"].read().strip())
-    return Client(settings.server_url, key=settings.server_key)
+    with Client(settings.server_url, key=settings.server_key) as client:
+        try:
+            yield client
+        except ServiceError as error:
+            if error.status != _UNAUTHORIZED:
+                raise
+            if settings.server_key:
+                message = f"{error}; give another one {_WHERE_KEYS_GO}"
+            else:
+                message = (
+                    f"the service at {settings.server_url} needs a key: give it {_WHERE_KEYS_GO}"
+                )
+            raise ServiceError(message, status=error.status, code=error.code) from error
 
 
 def print_job(job: RemoteJob, *, as_json: bool, err: bool = False) -> None:
@@ -56,12 +78,19 @@ def print_job(job: RemoteJob, *, as_json: bool, err: bool = False) -> None:
     click.echo(json.dumps(job.document) if as_json else f"{job.id}  {describe(job)}", err=err)
 
 
+def warn_of(job: RemoteJob) -> None:
+    """Print what a job has to warn of, on standard error."""
+    for message in job.warnings:
+        click.echo(f"Warning: {job.source_name}: {message}", err=True)
+
+
 def describe(job: RemoteJob) -> str:
     """Say in one line where a job stands."""
     parts = [f"{job.status:<10}", job.source_name]
     progress = job.progress
     if job.status == "queued" and progress.get("queue_position"):
-        parts.append(f"{progress['queue_position']} jobs before it")
+        before = progress["queue_position"]
+        parts.append(f"{before} {'job' if before == 1 else 'jobs'} before it")
     elif not job.terminal and progress.get("percent") is not None:
         parts.append(f"{progress['percent']:.0f} %")
         if progress.get("fps"):
@@ -72,6 +101,8 @@ def describe(job: RemoteJob) -> str:
         parts.append(job.error["message"])
     if job.partial:
         parts.append("(results of the beginning only)")
+    if job.warnings:
+        parts.append("(1 warning)" if len(job.warnings) == 1 else f"({len(job.warnings)} warnings)")
     return "  ".join(parts)
 
 

@@ -18,6 +18,7 @@ from sightline.cli.job_connection import (
     exit_of,
     print_job,
     service_options,
+    warn_of,
 )
 from sightline.cli.outputs import split_formats
 from sightline.cli.parameters import name_and_text, name_and_value
@@ -190,7 +191,7 @@ def download(**given: Any) -> None:
     formats = {name for group in given["formats"] for name in group.split(",")}
     output: Path = given["output"]
     with connect(given) as client:
-        results = client.results(given["job_id"])
+        results = _results_of(client, given["job_id"])
         missing = formats - {result["format"] for result in results}
         if missing:
             there = ", ".join(result["format"] for result in results) or "none"
@@ -202,6 +203,19 @@ def download(**given: Any) -> None:
                     to = output / _file_name(result["name"])
                     path = client.download(given["job_id"], result["format"], to, on_progress=bar)
                 click.echo(path)
+
+
+def _results_of(client: Client, job_id: str) -> list[dict[str, Any]]:
+    job = client.get(job_id)
+    results = client.results(job_id)
+    if not results and not job.terminal:
+        raise ServiceError(
+            f"the job has no results yet, it is {job.status}; "
+            f"wait for its end with: sightline wait {job_id}"
+        )
+    if not results:
+        raise ServiceError(f"the job has ended without results; its state is {job.status}")
+    return results
 
 
 def _make(folder: Path) -> None:
@@ -243,6 +257,8 @@ def _wait(ctx: click.Context, client: Client, job_ids: list[str], given: dict[st
     status = Exit.OK
     for job_id in job_ids:
         job = client.wait(job_id) if given["quiet"] else _follow(client, job_id)
+        if not given["as_json"]:
+            warn_of(job)
         print_job(job, as_json=given["as_json"])
         status = status or exit_of(job)
     ctx.exit(status)

@@ -85,11 +85,7 @@ def check(answer: httpx.Response | ServiceError) -> httpx.Response:
         return answer
     problem = _problem(answer)
     title = problem.get("title") or answer.reason_phrase
-    detail = problem.get("detail")
-    wrong = "; ".join(
-        f"{item.get('pointer', '')}: {item.get('detail', '')}" for item in problem.get("errors", [])
-    )
-    parts = [str(part) for part in (title, detail, wrong) if part]
+    parts = [str(part) for part in (title, _reason(problem)) if part]
     raise ServiceError(
         f"the service refused: {' - '.join(dict.fromkeys(parts))}",
         status=answer.status_code,
@@ -110,6 +106,22 @@ def read_json(answer: httpx.Response) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ServiceError(f"what answers at {answer.url} is no job service of Sightline")
     return document
+
+
+def _reason(problem: Mapping[str, Any]) -> str:
+    """Say what a problem document complains of, each thing once.
+
+    `detail` may be a summary of `errors`, and is left out then.
+    """
+    detail = str(problem.get("detail") or "")
+    faults = problem.get("errors", [])
+    if any(str(fault["detail"]) in detail for fault in faults if fault.get("detail")):
+        detail = ""
+    wrong = [
+        ": ".join(str(fault[key]) for key in ("pointer", "detail") if fault.get(key))
+        for fault in faults
+    ]
+    return " - ".join(part for part in (detail, "; ".join(dict.fromkeys(wrong))) if part)
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

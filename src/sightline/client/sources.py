@@ -11,6 +11,8 @@ from sightline.errors import MediaError
 
 __all__ = ["describe_source", "open_video", "part_of"]
 
+_WHAT_CAN_BE = "only files and http:// or https:// addresses can be submitted"
+
 
 def describe_source(video: str | os.PathLike[str]) -> tuple[dict[str, Any], Path | None]:
     """Tell an address from a file.
@@ -19,7 +21,7 @@ def describe_source(video: str | os.PathLike[str]) -> tuple[dict[str, Any], Path
         What to say of it in a request, and the file to upload; None for an address.
 
     Raises:
-        MediaError: There is no such file.
+        MediaError: It is neither.
 
     >>> describe_source("https://example.org/street.mp4")
     ({'source_url': 'https://example.org/street.mp4'}, None)
@@ -28,9 +30,13 @@ def describe_source(video: str | os.PathLike[str]) -> tuple[dict[str, Any], Path
     if text.startswith(("http://", "https://")):
         return {"source_url": text}, None
     path = Path(text)
-    if not path.is_file():
-        raise MediaError(f"cannot upload {text}: there is no such file")
-    return {}, path
+    if path.is_file():
+        return {}, path
+    if path.is_dir():
+        raise MediaError(f"cannot submit {text}: it is a folder; {_WHAT_CAN_BE}")
+    if path.exists() or "://" in text:
+        raise MediaError(f"cannot submit {text}: {_WHAT_CAN_BE}")
+    raise MediaError(f"cannot submit {text}: there is no such file")
 
 
 def open_video(path: Path) -> BinaryIO:

@@ -1,6 +1,6 @@
 """What clients may ask for: the bodies of requests. Unknown fields are refused."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -8,6 +8,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -43,10 +46,46 @@ def _as_json_schema_counts(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WebAddress = Annotated[str, StringConstraints(pattern=_WEB_ADDRESS, max_length=2000)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)]
-LabelName = Annotated[str, StringConstraints(pattern=LABEL_NAME)]
-LabelValue = Annotated[str, StringConstraints(max_length=200, pattern=TEXT)]
+def _or_say(message: str) -> WrapValidator:
+    """Refuse with a sentence for people, instead of one that shows the pattern."""
+
+    def check(value: Any, is_valid: ValidatorFunctionWrapHandler) -> str:
+        try:
+            return cast("str", is_valid(value))
+        except ValidationError:
+            raise ValueError(message) from None
+
+    return WrapValidator(check)
+
+
+WebAddress = Annotated[
+    str,
+    StringConstraints(pattern=_WEB_ADDRESS, max_length=2000),
+    _or_say(
+        "must be an http:// or https:// address of at most 2000 characters, "
+        "such as https://example.org/street.mp4"
+    ),
+]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=TEXT),
+    _or_say("must have 1 to 200 characters, none of them a control character"),
+]
+LabelName = Annotated[
+    str,
+    StringConstraints(pattern=LABEL_NAME),
+    _or_say("the name of a label must have 1 to 63 letters, digits, dots, dashes or underscores"),
+]
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=TEXT),
+    _or_say("must have at most 200 characters, none of them a control character"),
+]
+UploadId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-z][0-9a-z-]{0,63}$"),
+    _or_say("must be the id of an upload, as `POST /v1/uploads` gives it"),
+]
 WholeNumber = Annotated[int, BeforeValidator(_as_json_schema_counts)]
 
 
@@ -109,9 +148,7 @@ class JobRequest(JobOptions):
     """A job on a video that is at an address, or was uploaded before."""
 
     source_url: WebAddress | None = Field(default=None, description="Where to fetch the video.")
-    upload: Annotated[str, StringConstraints(pattern=r"^[0-9a-z][0-9a-z-]{0,63}$")] | None = Field(
-        default=None, description="Id of a finished upload."
-    )
+    upload: UploadId | None = Field(default=None, description="Id of a finished upload.")
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:

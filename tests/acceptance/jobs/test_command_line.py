@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,15 +106,46 @@ def test_the_exit_status_tells_of_frames_that_could_not_be_decoded(run, tmp_path
     os.truncate(video, video.stat().st_size * 2 // 3)
     done = run("submit", video, "--wait", "--quiet", "-f", "mot")
     assert done.returncode == 3, (done.stdout, done.stderr)
+    warnings = done.stderr.splitlines()
+    assert warnings
+    assert all(line.startswith("Warning: cut.mkv: ") for line in warnings)
+    assert re.search(r"succeeded   cut\.mkv  \(\d+ warnings?\)$", done.stdout.rstrip())
+
+    as_json = run("wait", first_word(done), "--json", "--quiet")
+    assert (as_json.returncode, as_json.stderr) == (3, "")
+    assert len(json.loads(as_json.stdout)["warnings"]) == len(warnings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["http:///x.mp4"], "/source_url: must be an http:// or https:// address"),
+        (["http://x/y.mp4", "--start", 50, "--end", 10], "end_s must be greater than start_s"),
+        (["http://x/y.mp4", "--param", "foo=1"], "foo"),
+    ],
+)
+def test_why_a_submission_is_refused_is_told_once_and_in_words(run, arguments, said):
+    done = run("submit", *arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.count(said) == 1
+    assert "pattern" not in done.stderr
 
 
 def test_a_running_job_is_canceled_retried_and_deleted(run, site):
     job_id = first_word(run("submit", site.url("held.mp4")))
     until(lambda: job_id in run("jobs", "--status", "running").stdout)
+    early = run("download", job_id)
+    assert (early.returncode, early.stdout) == (2, "")
+    assert f"no results yet, it is running; wait for its end with: sightline wait {job_id}" in (
+        early.stderr
+    )
     assert run("cancel", job_id).returncode == 0
     waited = run("wait", job_id, "--quiet")
     assert waited.returncode == 130
     assert waited.stdout.startswith(f"{job_id}  canceled")
+    never = run("download", job_id)
+    assert (never.returncode, never.stdout) == (2, "")
+    assert "ended without results; its state is canceled" in never.stderr
 
     assert "queued" in run("retry", job_id).stdout
     refusal = run("delete", job_id)
@@ -203,10 +235,17 @@ def test_a_service_with_keys_lets_nobody_in_without_one(tmp_path, street, sightl
         def key_of(name):
             return "--key-file", tmp_path / name
 
-        for key, reason in (((), "needed"), (key_of("eve"), "unknown"), (key_of("bob"), "scope")):
+        for key, reason in (
+            ((), "needs a key"),
+            (key_of("eve"), "unknown"),
+            (key_of("bob"), "scope"),
+        ):
             done = submit(*key)
             assert (done.returncode, done.stdout) == (2, "")
             assert reason in done.stderr
+            hint = "with --key-file, or in the environment's SIGHTLINE_SERVER_KEY"
+            assert (hint in done.stderr) == (reason != "scope")
+            assert "Bearer" not in done.stderr
         job_id = first_word(submit(*key_of("alice")))
         at = ("--server", process.url)
         assert sightline("wait", *at, *key_of("alice"), job_id).returncode == 0

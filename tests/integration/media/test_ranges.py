@@ -78,10 +78,11 @@ def test_expectations_are_those_of_the_range(write_video):
     assert source.info.duration_s == pytest.approx(0.8)
 
 
-def test_a_range_after_the_end_is_refused(write_video):
+@pytest.mark.parametrize(("end_s", "said"), [(6, "between 5 s and 6 s"), (None, "at 5 s or later")])
+def test_a_range_after_the_end_is_refused(write_video, end_s, said):
     path = write_video("a.mp4", count=10)
-    with pytest.raises(MediaError, match=r"it has no frame between start_s=5 and end_s=6"):
-        open_source(path, options=SourceOptions(start_s=5, end_s=6))
+    with pytest.raises(MediaError, match=f"a.mp4: it has no frame {said}$"):
+        open_source(path, options=SourceOptions(start_s=5, end_s=end_s))
 
 
 def test_what_is_cut_off_after_the_range_is_not_a_loss(write_video):

@@ -1,6 +1,7 @@
 """What the clients ask for, in which order, without asking: flows driven by hand."""
 
 import io
+import os
 from itertools import chain
 
 import httpx
@@ -114,6 +115,25 @@ def test_each_wrong_field_of_a_request_is_named():
         "errors": [{"pointer": "/params/confidence", "detail": "2 is greater than 1"}],
     }
     with pytest.raises(ServiceError, match="/params/confidence: 2 is greater than 1"):
+        check(httpx.Response(422, json=problem))
+
+
+@pytest.mark.parametrize("pointer", ["", "/params/foo"])
+def test_what_a_refusal_says_in_two_places_is_told_once(pointer):
+    problem = {
+        "title": "Invalid",
+        "detail": "params: 'foo' was unexpected",
+        "errors": [{"pointer": pointer, "detail": "'foo' was unexpected"}] * 2,
+    }
+    with pytest.raises(ServiceError) as caught:
+        check(httpx.Response(422, json=problem))
+    place = f"{pointer}: " if pointer else ""
+    assert str(caught.value) == f"the service refused: Invalid - {place}'foo' was unexpected"
+
+
+def test_a_reason_that_is_no_summary_of_what_is_wrong_is_told_too():
+    problem = {"title": "Invalid", "detail": "look", "errors": [{"pointer": "/a", "detail": "b"}]}
+    with pytest.raises(ServiceError, match="the service refused: Invalid - look - /a: b"):
         check(httpx.Response(422, json=problem))
 
 
@@ -288,6 +308,17 @@ def test_options_leave_out_what_is_left_to_the_service():
 def test_a_file_that_is_not_there_is_refused_before_anything_is_sent(tmp_path):
     with pytest.raises(MediaError, match="no such file"):
         describe_source(tmp_path / "missing.mp4")
+
+
+@pytest.mark.parametrize("address", ["ftp://example.org/x.mp4", "rtsp://camera/1", os.devnull])
+def test_what_is_neither_a_file_nor_an_address_of_the_web_is_refused(address):
+    with pytest.raises(MediaError, match=f"{address}: only files and http:// or https://"):
+        describe_source(address)
+
+
+def test_a_folder_is_said_to_be_one(tmp_path):
+    with pytest.raises(MediaError, match="it is a folder; only files and http:// or https://"):
+        describe_source(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,14 @@ function resolve(property, root) {
   return { ...property, type };
 }
 
+/** In a form, what is null in JSON is a field that is left empty. */
+const hintOf = ({ description }) => description?.replaceAll(/\bnull:/g, "empty:");
+
 function fieldOf(name, property, path) {
   const control = controlOf(property, path);
   const title = property.title ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
   const kind = { number: "short", integer: "short", boolean: "check" }[property.type] ?? "";
-  const about = { title, path, hint: property.description, kind };
+  const about = { title, path, hint: hintOf(property), kind };
   const element = control.group ? makeGroup(control, about) : makeField(control, about);
   return { name, element, read: control.read };
 }
