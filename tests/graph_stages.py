@@ -158,6 +158,19 @@ class Resizing(Numbered):
         return self.shapes[seq // 10 % len(self.shapes)]
 
 
+class Growing(Misbehaving):
+    """Has larger frames from frame `at` on, which come when the flag is there, if there is one."""
+
+    larger = (480, 640, 3)
+
+    def shape_of(self, seq):
+        return self.shape if seq < self.at else self.larger
+
+    def misbehave(self):
+        if self.flag is not None:
+            wait_for(self.flag)
+
+
 class SlowToOpen(Numbered):
     """Is sent to its process at once, but is there only when the flag is."""
 
@@ -220,6 +233,36 @@ class Wait(Stage):
     def process(self, frame):
         wait_for(self.flag)
         return frame
+
+
+class Mark(Stage):
+    """Makes a file when it has a frame."""
+
+    changes_image = False
+
+    def __init__(self, flag):
+        self.flag = flag
+
+    def process(self, frame):
+        Path(self.flag).touch()
+        return frame
+
+
+class Valued(Stage):
+    """Puts a value that can be changed into the data."""
+
+    changes_image = False
+    changeable = frozenset({"value", "other"})
+
+    def __init__(self, value=0):
+        self.value, self.other = value, 0
+
+    def process(self, frame):
+        return frame.replace(data={**frame.data, "value": self.value, "other": self.other})
+
+
+class ValuedInOrder(Valued):
+    scope = Scope.STREAM
 
 
 class Read(Stage):
@@ -383,6 +426,25 @@ class Previous(Stage):
         return frame.replace(data={**frame.data, "previous": before})
 
 
+class Keep(Stage):
+    """Keeps the image of a certain frame, and tells what it shows by now."""
+
+    scope = Scope.STREAM
+    changes_image = False
+
+    def __init__(self, seq):
+        self.seq = seq
+
+    def open(self):
+        self.image = None
+
+    def process(self, frame):
+        if frame.seq == self.seq:
+            self.image = frame.image
+        shown = None if self.image is None else number_of(self.image)
+        return frame.replace(data={**frame.data, "kept": shown})
+
+
 class Hoard(Stage):
     """Keeps images from frame `start` on, and tells which of them have changed since."""
 
@@ -431,6 +493,15 @@ class Boxes(Stage):
     def process(self, frame):
         boxes = [[4 * n, 2 * n, 4 * n + 20, 2 * n + 16] for n in range(frame.seq % 5)]
         return frame.replace(detections=Detections(xyxy=np.array(boxes, np.float32).reshape(-1, 4)))
+
+
+class Box(Stage):
+    """Finds one object."""
+
+    changes_image = False
+
+    def process(self, frame):
+        return frame.replace(detections=Detections(xyxy=np.array([[4, 2, 24, 18]], np.float32)))
 
 
 class Measure(Stage):

@@ -132,4 +132,4 @@ def resident_kib(pid):
 def outcomes(report):
     """Count what became of the frames of a stream."""
     run = report.run
-    return run.frames + sum(run.dropped.values()) + len(run.failed)
+    return run.frames + sum(run.dropped.values()) + report.failures.total()

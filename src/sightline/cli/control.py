@@ -101,7 +101,7 @@ def stats(*, run: str | None, as_json: bool, watch: bool) -> None:
 
 @click.command("add")
 @click.argument("run_and_source", nargs=-1, metavar="[RUN] SOURCE")
-@click.option("--name", help="Name of the stream.  [from the source]")
+@click.option("--name", help="Name of the stream.  [from the source, with a number if taken]")
 @click.option(
     "--mode",
     type=click.Choice(["every-frame", "auto", "freshest"]),
@@ -119,9 +119,9 @@ def stats(*, run: str | None, as_json: bool, watch: bool) -> None:
 def add(*, run_and_source: tuple[str, ...], name: str | None, **settings: Any) -> None:
     """Add SOURCE to RUN, while its other streams go on."""
     run, (source,) = _split(run_and_source, "SOURCE")
-    spec = StreamSpec(source, name=name or _default_name(source), **settings)
     with _connected(run) as client:
-        added = client.add(spec)
+        name = name or _free_name(_default_name(source), client.stats())
+        added = client.add(StreamSpec(source, name=name, **settings))
         is_open = _wait_until_open(client, added)
     click.echo(f"added {added}" if is_open else f"added {added}, which is not open yet")
 
@@ -140,14 +140,19 @@ def remove(*, run_and_stream: tuple[str, ...]) -> None:
 @click.argument("run_stream_and_source", nargs=-1, metavar="[RUN] STREAM SOURCE")
 @_pace_options
 def replace(*, run_stream_and_source: tuple[str, ...], **settings: Any) -> None:
-    """Take the frames of a stream of RUN from SOURCE from now on.
+    """Take the frames of a stream of RUN from SOURCE, as soon as that is open.
 
-    The stream keeps its name, its outputs, and what it does under overload.
+    The stream keeps its name, its outputs, and what it does under overload. If SOURCE cannot be
+    opened, the stream goes on as it was.
     """
     run, (stream, source) = _split(run_stream_and_source, "STREAM SOURCE")
     with _connected(run) as client:
         client.replace(stream, StreamSpec(source, **settings))
-    click.echo(f"replaced the source of {stream}")
+        is_open = _wait_until_replaced(client, stream)
+    if is_open:
+        click.echo(f"replaced the source of {stream}")
+    else:
+        click.echo(f"the source of {stream} stays until the new one is open")
 
 
 @click.command("change")
@@ -198,6 +203,35 @@ def _default_name(source: str) -> str:
     if "://" in source:
         return url_name(source)
     return safe_name(source if is_address(source) else Path(source).stem)
+
+
+def _free_name(name: str, account: dict[str, Any]) -> str:
+    """Give a stream a name that no other has or had, with a number if it must be.
+
+    >>> _free_name("yard", {"streams": {"yard": {}}, "under_way": {"yard-2": 0}})
+    'yard-3'
+    """
+    free, number = name, 1
+    while free in account["streams"] or free in account["under_way"]:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def _wait_until_replaced(client: ControlClient, stream: str) -> bool:
+    """Wait for a stream to change over to another source; False if that takes long."""
+    until_s = time.monotonic() + _OPEN_S
+    while time.monotonic() < until_s:
+        replacement = client.stats()["replacing"].get(stream)
+        if replacement is None:
+            return True
+        if replacement["error"] is not None:
+            raise GraphError(
+                f"the source of stream {stream!r} stays, because {replacement['place']} "
+                f"cannot be opened: {replacement['error']}"
+            )
+        time.sleep(_POLL_S)
+    return False
 
 
 def _wait_until_open(client: ControlClient, stream: str) -> bool:

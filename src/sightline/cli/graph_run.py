@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sightline.cli.batch import counted, describe_failures
 from sightline.cli.exits import Exit
 from sightline.cli.graph_progress import choose_graph_display
 from sightline.cli.interrupt import stop_on_signal
@@ -83,7 +84,7 @@ class WatchedGraph:
 
     def _announce(self, run: GraphRun, metrics: _Metrics | None) -> None:
         """Say what the run is called, and where to look at it."""
-        lines = [f"run {run.info()['run_id']}: {self.options.handlers} handlers"]
+        lines = [f"run {run.info()['run_id']}: {counted(self.options.handlers, 'handler')}"]
         if metrics is not None:
             lines.append(f"metrics: {metrics.show(run)}")
         if not self.quiet:
@@ -135,7 +136,7 @@ def show_graph_summary(summary: dict[str, Any], *, as_json: bool, quiet: bool) -
         click.echo(f"Warning: {name}: {error}", err=True)
     for name, stream in summary["streams"].items():
         messages = [*stream["losses"]["messages"], stream["error"]]
-        messages += [f"{frames} frames failed in {at}" for at, frames in stream["failures"].items()]
+        messages += describe_failures(stream["failures"], stream["failed"])
         for message in filter(None, messages):
             click.echo(f"Warning: {name}: {message}", err=True)
     if quiet:
@@ -144,7 +145,7 @@ def show_graph_summary(summary: dict[str, Any], *, as_json: bool, quiet: bool) -
         click.echo(f"{name}: {_figures(stream)}")
     if len(summary["streams"]) > 1:
         click.echo(
-            f"all: {summary['frames']} frames in {summary['wall_s']:.1f} s "
+            f"all: {counted(summary['frames'], 'frame')} in {summary['wall_s']:.1f} s "
             f"({summary['frames_per_second']:.1f} frames/s)"
         )
 
@@ -152,7 +153,10 @@ def show_graph_summary(summary: dict[str, Any], *, as_json: bool, quiet: bool) -
 def _figures(stream: dict[str, Any]) -> str:
     found = ", ".join(f"{n} {name}" for name, n in stream.get("tracks", {}).items()) or "none"
     rate = f"{stream['frames_per_second']:.1f} frames/s"
-    parts = [f"{stream['frames']} frames in {stream['wall_s']:.1f} s ({rate})", f"tracks: {found}"]
+    parts = [
+        f"{counted(stream['frames'], 'frame')} in {stream['wall_s']:.1f} s ({rate})",
+        f"tracks: {found}",
+    ]
     dropped = [
         f"{drop['frames']} {drop['reason'] or 'on purpose'} ({drop['stage']})"
         for drop in stream["drops"]

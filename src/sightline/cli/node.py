@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,11 @@ from sightline.pipeline.definition import load_definition
 from sightline.pipeline.outputs import ALL_FORMATS, DEFAULT_FORMATS, make_sinks, sinks_for
 from sightline.pipeline.stages import Track
 from sightline.pipeline.stream_spec import StreamSpec
+from sightline.stream import StreamInfo
 
 if TYPE_CHECKING:
     from sightline.pipeline.definition import Definition
     from sightline.sinks.sink import Sink
-    from sightline.stream import StreamInfo
 
 __all__ = ["command"]
 
@@ -231,12 +233,10 @@ def collector(ctx: click.Context, /, **given: Any) -> None:
         descriptions=[stage.describe() for _, stage in named],
         until_end=given["until_end"],
     )
-    node = CollectorNode(_plan(definition), options, tell=tell)
-    with stop_on_signal() as stop:
-        try:
-            node.run(stop)
-        finally:
-            outputs.close()
+    with closing(outputs), stop_on_signal() as stop:
+        outputs.open_views()
+        node = CollectorNode(_plan(definition), options, tell=tell)
+        node.run(stop)
     if stop.is_set():
         ctx.exit(Exit.INTERRUPTED)
     ctx.exit(Exit.OK if all(report.complete for report in node.reports) else Exit.INCOMPLETE)
@@ -252,7 +252,7 @@ class _Outputs:
         self._root: Path | None = given["output"]
         self._formats = [name for group in given["formats"] for name in group] or DEFAULT_FORMATS
         self._taken: set[str] = set()
-        self._streams = 0
+        self._written: set[str] = set()
         self._views: list[Any] = []
         if given["window"]:
             from sightline.live.window import Window
@@ -263,10 +263,26 @@ class _Outputs:
 
             self._views.append(Web(given["web_port"]))
 
+    def open_views(self) -> None:
+        """Find out whether streams can be shown, before there is one; serve the page from now on.
+
+        Raises:
+            OutputError: There is no display, or the port cannot be had.
+        """
+        nothing = StreamInfo(name="collector", width=1, height=1, time_base=Fraction(1))
+        for view in self._views:
+            with closing(view.for_stream(nothing)) as sink:
+                sink.open(nothing)
+
     def make(self, stream: StreamInfo) -> list[Sink]:
-        """Make the sinks of one more stream."""
-        self._streams += 1
-        sinks = sinks_for(self._sinks, stream, streams=self._streams)
+        """Make the sinks of a stream; one that comes again, after its end, takes its own place.
+
+        Raises:
+            SightlineError: They cannot be made, as when an output for one stream has had another.
+        """
+        written = self._written | {stream.name}
+        sinks = sinks_for(self._sinks, stream, streams=len(written))
+        self._written = written
         if self._root is not None:
             folder = self._root / free_name(stream.name, self._taken)
             sinks += make_sinks(self._formats, folder, tracked=self._is_tracked)
@@ -291,8 +307,10 @@ def _plan(definition: Definition | None) -> list[Step]:
 
 
 def _teller(*, quiet: bool) -> Any:
+    """Make what shows lines; errors are shown always."""
+
     def tell(line: str) -> None:
-        if not quiet:
+        if not quiet or line.startswith("Error: "):
             click.echo(line, err=True)
 
     return tell

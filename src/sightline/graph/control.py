@@ -7,7 +7,7 @@ server answers each, all as one line of JSON:
     {"do": "stats"}                                             what GraphRun.stats() returns
     {"do": "add", "source": SOURCE}                             the name of the new stream
     {"do": "remove", "stream": NAME}
-    {"do": "replace", "stream": NAME, "source": SOURCE}
+    {"do": "replace", "stream": NAME, "source": SOURCE}         opens it, to change over then
     {"do": "change", "stage": NAME, "parameters": {NAME: VALUE, …}}
     {"do": "stop"}                                              begins to stop
 
@@ -69,7 +69,7 @@ class Controlled(Protocol):
         """End a stream."""
 
     def replace(self, stream: str, source: StreamSpec) -> None:
-        """Take the frames of a stream from another source."""
+        """Take the frames of a stream from another source as soon as that is open."""
 
     def change(self, stage: str, /, **parameters: Any) -> None:
         """Change parameters of a stage."""

@@ -167,6 +167,20 @@ class Feeder:
 
         Returns:
             How many frames may be under way.
+
+        Raises:
+            GraphError: The window holds no frame.
+        """
+        frames, options = self._frames_of(frame_bytes), self._options
+        self._slots = FrameSlots(options.segments, frames=frames, outputs=options.outputs)
+        self._slots.fit(frame_bytes)
+        return frames
+
+    def _frames_of(self, frame_bytes: int) -> int:
+        """Tell how many frames of a size may be under way.
+
+        Raises:
+            GraphError: The window holds no frame.
         """
         options = self._options
         frames = options.frames + min(_MOST_SPARE, _SPARE_BYTES // max(1, frame_bytes))
@@ -178,8 +192,6 @@ class Feeder:
                     f"window_bytes={options.window_bytes} holds no frame of stream "
                     f"{self._stream!r}, which needs {per_frame} bytes"
                 )
-        self._slots = FrameSlots(options.segments, frames=frames, outputs=options.outputs)
-        self._slots.fit(frame_bytes)
         return frames
 
     def _feed(self, source: Source) -> None:
@@ -232,13 +244,19 @@ class Feeder:
         self._seq += 1
 
     def _acquire(self, slots: FrameSlots, nbytes: int) -> tuple[SlotRef, SlotRef | None] | None:
-        """Take the slots for a frame; wait for them, or return None if the mode is to drop."""
-        while not slots.free:
+        """Take the slots for a frame; wait for them, or return None if the mode is to drop.
+
+        Raises:
+            GraphError: The frame is larger than those before, and the window does not hold it.
+        """
+        if not slots.holds(nbytes):
+            slots.lower(self._frames_of(nbytes))
+        while not slots.can_take(nbytes):
             if self._mode is Mode.EVERY_FRAME:
                 self._listen(_WAIT_S)
                 continue
             self._listen(0)
-            if not slots.free:
+            if not slots.can_take(nbytes):
                 return None
         slots.fit(nbytes)
         return slots.acquire()

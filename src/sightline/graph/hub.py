@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.errors import GraphError, ProtocolError
 from sightline.graph.calls import Calls
+from sightline.graph.changes import Changes
 from sightline.graph.crew import PRELOADED, Crew
 from sightline.graph.inlets import InletOptions, Inlets
 from sightline.graph.modes import Mode
@@ -42,6 +43,7 @@ from sightline.transport.messages import (
     decode,
 )
 from sightline.transport.processes import Children
+from sightline.transport.slot_reader import Borrowed
 from sightline.transport.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ class Hub:
         self._batches: dict[bytes, int] = {}
         self._calls = Calls(self._wakeup.set)
         self._refused: set[bytes] = set()
-        self._changes: list[Change] = []
+        self._changes = Changes()
         self._phase = _Phase.OPENING
         self._phase_ends_s = 0.0
         self._started_s = time.monotonic()
@@ -150,7 +152,7 @@ class Hub:
 
     def add(self, spec: StreamSpec) -> str:
         """Add a stream; return its name, a stand-in until its source is open."""
-        return self._calls.make(lambda: self._inlets.open(spec).name)
+        return self._calls.make(lambda: self._lives.add(spec))
 
     def remove(self, name: str) -> None:
         """Let a stream end: what was admitted is finished, then its sinks are closed.
@@ -161,16 +163,16 @@ class Hub:
         self._calls.make(lambda: self._lives.remove(name))
 
     def replace(self, name: str, spec: StreamSpec) -> None:
-        """Take the frames of a stream from another source from now on.
+        """Take the frames of a stream from another source as soon as that is open.
 
         Raises:
             GraphError: There is no such stream, or it is at its end.
         """
         self._calls.make(lambda: self._lives.replace(name, spec))
 
-    def change(self, stage: str, parameters: dict[str, Any]) -> None:
+    def change(self, change: Change) -> None:
         """Change parameters of a stage, from the next frames on. The caller has checked them."""
-        self._calls.make(lambda: self._change(Change(stage, parameters)))
+        self._calls.make(lambda: self._change(change))
 
     def stats(self) -> dict[str, Any]:
         """Take a snapshot of the account, with what is under way; the last one when it is over."""
@@ -274,8 +276,8 @@ class Hub:
                 self._post.put(sender, Welcome(host_id(), os.getpid()))
             case Ready():
                 if self._crew.is_now_ready(sender, time.monotonic()):
-                    for change in self._changes:
-                        self._post.put(sender, change)
+                    for stage, parameters in self._changes:
+                        self._post.put(sender, Change(stage, parameters))
                     self._traffic.handler_joined(sender, batch=self._batches.pop(sender))
             case NodeError():
                 if self._crew.find(sender) is not None:
@@ -284,12 +286,9 @@ class Hub:
     def _handle_feeder(self, sender: bytes, message: Announce | Ended) -> None:
         if isinstance(message, Announce):
             try:
-                state = self._inlets.announced(sender, message)
+                self._lives.announced(sender, message)
             except ProtocolError as error:
                 self._refuse(sender, error)
-                return
-            if state is not None:
-                self._lives.announced(state)
         elif (state := self._inlets.ended(sender, message, time.monotonic())) is not None:
             self._lives.check_end(state)
 
@@ -303,11 +302,8 @@ class Hub:
         self._refused.add(sender)
         if self._crew.find(sender) is not None:
             raise error
-        if (state := self._inlets.find(sender)) is not None:
-            self._inlets.silence(state)
-            state.error, state.end = error, state.admitted
+        if self._lives.refuse(sender, error):
             self._dismiss([sender])
-            self._lives.check_end(state)
 
     def _give_work(self, now_s: float) -> None:
         for identity, work, payload in self._traffic.assign():
@@ -323,10 +319,13 @@ class Hub:
             report.settle(record)
             report.admitted = state.admitted
             limit = self._options.max_failures
-            if record.failure is not None and limit is not None and len(report.run.failed) > limit:
+            if record.failure is not None and limit is not None and report.failures.total() > limit:
                 self._error = self._error or stage_error(record, record.failure)
                 self._begin_stop()
-        record.frame = record.borrowed = None
+        record.frame = None  # it holds the image
+        if isinstance(record.borrowed, Borrowed) and record.borrowed.in_use():
+            record.kept = True  # by a stage in order, though a later step dropped or failed it
+        record.borrowed = None
         if record.slots:
             self._release(state, record)
         if state.lane is not None and state.lane.error is not None and state.end is None:
@@ -378,14 +377,8 @@ class Hub:
         there = self._inlets.that_can_begin(is_late=now_s > self._patience_ends_s)
         if there is None or (self._crew.size and not self._crew.ready):
             return
-        for state in there:
-            if state.lane is None:
-                self._lives.open_lane(state)
-        lanes = [state.lane for state in there if state.lane is not None]
-        if not all(lane.is_open for lane in lanes):
+        if not self._lives.have_opened(there):
             return
-        if errors := [lane.error for lane in lanes if lane.error is not None]:
-            raise errors[0]
         self._phase = _Phase.RUNNING
         self._lives.has_begun = True
         self._started_s = now_s
@@ -396,7 +389,7 @@ class Hub:
             self._lives.check_end(state)
 
     def _change(self, change: Change) -> None:
-        self._changes.append(change)
+        self._changes.note(change.stage, change.parameters)
         for identity in self._crew.identities:
             self._post.put(identity, change)
         for state in self._inlets.streams.values():
@@ -426,6 +419,7 @@ class Hub:
             "over": self._calls.is_over,
             "under_way": {state.name: state.in_flight for state in streams},
             "window": {state.name: state.window for state in streams},
+            "replacing": self._lives.replacing(),
             "processes": {"hub": os.getpid(), **self._children.pids},
         }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sightline.errors import GraphError, MediaError, PipelineError
 from sightline.graph.feeder import FeederOptions, run_feeder
 from sightline.graph.modes import Mode
-from sightline.graph.streams import StreamState
+from sightline.graph.streams import Replacement, StreamState
 from sightline.graph.telling import error_of
 from sightline.transport.frames import info_of, unpack_losses
 from sightline.transport.segment import unlink_segments
@@ -61,6 +61,7 @@ class Inlets:
         self._children = children
         self._options = options
         self._by_feeder: dict[bytes, StreamState] = {}
+        self._replacing: dict[bytes, StreamState] = {}
         self._slots_out: Counter[bytes] = Counter()
         self._retired: set[bytes] = set()
         self._started = 0
@@ -68,6 +69,10 @@ class Inlets:
     def find(self, feeder: bytes) -> StreamState | None:
         """Find the stream that a feeder reads now; None: it was replaced, or is none of ours."""
         return self._by_feeder.get(feeder)
+
+    def find_replaced(self, feeder: bytes) -> StreamState | None:
+        """Find the stream for which a feeder opens another source; None: it does not."""
+        return self._replacing.get(feeder)
 
     def lent(self, feeder: bytes, slots: int) -> None:
         """Note that slots of a feeder are in use."""
@@ -90,12 +95,13 @@ class Inlets:
         """Start to read a source.
 
         Raises:
-            GraphError: There is a stream of that name.
+            GraphError: There is a stream of that name, or was one, whose account and outputs stay.
             PipelineError: The source cannot be sent to another process.
         """
         name = spec.name or f"source {len(self.streams) + 1}"
         _check_travels(spec, name)
-        if name in self.streams and not self.streams[name].is_over:
+        same = self.streams.get(name)
+        if same is not None and not (same.is_over and same.report is None):
             raise GraphError(f"there is a stream {name!r} already; choose another name")
         state = StreamState(spec=spec, name=name, feeder=b"", window=self._options.frames)
         self.streams[name] = state
@@ -103,14 +109,27 @@ class Inlets:
         return state
 
     def replace(self, state: StreamState, spec: StreamSpec) -> None:
-        """Read another source for a stream from now on, in a new epoch.
+        """Open another source for a stream, which takes over when it is announced.
 
         Raises:
             PipelineError: The source cannot be sent to another process.
         """
         _check_travels(spec, state.name)
-        state.turn_to(spec)
-        self._start(state)
+        if state.is_replacing:
+            self.give_up(state, GraphError("another source was named since"))
+        options = self._options_of(state, state.spec_with(spec))
+        state.replacement = Replacement(state.spec_with(spec), options.identity)
+        self._replacing[options.identity] = state
+        self._children.start(options.identity, run_feeder, options)
+
+    def give_up(self, state: StreamState, error: Exception) -> None:
+        """Retire the feeder that opens another source for a stream, if there is one."""
+        replacement = state.replacement
+        if replacement is not None and replacement.error is None:
+            _log.warning("source not replaced stream=%s error=%s", state.name, error)
+            replacement.error = error
+            del self._replacing[replacement.feeder]
+            self._retired.add(replacement.feeder)
 
     def that_can_begin(self, *, is_late: bool) -> list[StreamState] | None:
         """Name the streams to begin with; None as long as sources are waited for.
@@ -119,11 +138,12 @@ class Inlets:
             is_late: Wait no longer for a source, unless there is no other.
 
         Raises:
-            SightlineError: A source cannot be opened.
+            SightlineError: A source that the graph was started with cannot be opened.
         """
         streams = self.streams.values()
         for state in streams:
-            if state.info is None and state.end is not None and state.error is not None:
+            is_lost = state.info is None and state.end is not None and not state.is_replacing
+            if is_lost and state.error is not None and not state.was_added:
                 raise state.error
         there = [state for state in streams if state.info is not None and not state.is_cut]
         is_time = all(state.was_tried for state in streams) or (is_late and there)
@@ -132,15 +152,19 @@ class Inlets:
     def announced(self, feeder: bytes, message: Announce) -> StreamState | None:
         """Take in what a source says of its stream; None if nobody asked.
 
+        One that is to take the place of another does so now.
+
         Raises:
             ProtocolError: It makes no sense.
         """
-        state = self._by_feeder.get(feeder)
+        state = self._by_feeder.get(feeder) or self._replacing.get(feeder)
         if state is None:
             return None
+        info = info_of(message.stream)
+        if feeder in self._replacing:
+            self._take_over(state)
         state.error = None
         state.window = message.window
-        info = info_of(message.stream)
         is_new = state.info is None
         if is_new:
             self._rename(state, info.name)
@@ -151,23 +175,31 @@ class Inlets:
 
     def ended(self, feeder: bytes, message: Ended, now_s: float) -> StreamState | None:
         """Note the end of a source; it may be opened anew later."""
+        error = error_of(message.error) if message.error is not None else None
+        if (state := self._replacing.get(feeder)) is not None:
+            self.give_up(state, error or GraphError("it ended before it was open"))
+            return state
         state = self._by_feeder.get(feeder)
         if state is None:
             return None
-        error = error_of(message.error) if message.error is not None else None
         if state.report is not None:
             add_losses(state.report.run.losses, unpack_losses(message.losses))
             state.report.run.steps.add("read", message.read_s)
         state.error = error
         if state.wants_restart(failed=error is not None):
             _log.warning("source ended stream=%s error=%s", state.name, error)
-            self._reopen_later(state, now_s)
+            self._reopen_later(state, now_s, reads_on=error is not None)
         else:
-            state.end = message.count
+            state.end = message.count + (0 if state.joint is None else state.joint.seq)
         return state
 
     def died(self, feeder: bytes, status: int, now_s: float) -> StreamState | None:
         """Note that the process of a source died before the stream was over."""
+        if (state := self._replacing.get(feeder)) is not None:
+            self.give_up(
+                state, MediaError(f"the process that opens it died (exit status {status})")
+            )
+            return state
         state = self._by_feeder.pop(feeder, None)
         if state is None:
             return None
@@ -184,7 +216,7 @@ class Inlets:
                 f"{state.admitted - 1} (exit status {status})"
             )
         else:
-            self._reopen_later(state, now_s)
+            self._reopen_later(state, now_s, reads_on=True)
         return state
 
     def reopen_due(self, now_s: float) -> list[StreamState]:
@@ -196,7 +228,7 @@ class Inlets:
             state.reopen_at_s = None
             if state.report is not None:
                 state.report.restarts += 1
-            if state.is_live or state.spec.restart == "always":
+            if state.is_live or not state.reads_on:
                 state.begin_epoch()
                 anew.append(state)
             self._start(state)
@@ -213,38 +245,49 @@ class Inlets:
         self._retired.add(state.feeder)
 
     def _start(self, state: StreamState) -> None:
-        self._started += 1
-        spec, options = state.spec, self._options
         if self._by_feeder.get(state.feeder) is state:
             self.discharge(state)  # it ended, but the frames that it read are under way
-        state.feeder = f"feeder-{self._started}".encode()
+        options = replace(
+            self._options_of(state, state.spec),
+            epoch=state.epoch,
+            first_seq=state.admitted,
+            skip=state.admitted - state.begun,
+            starts_s=state.starts_s,
+        )
+        state.feeder, state.joint = options.identity, None
         self._by_feeder[state.feeder] = state
+        self._children.start(state.feeder, run_feeder, options)
+
+    def _take_over(self, state: StreamState) -> None:
+        """Read a stream by way of the feeder that has opened another source for it."""
+        assert state.replacement is not None  # its feeder was found
+        self.discharge(state)
+        state.turn_to(state.replacement)
+        self._by_feeder[state.feeder] = self._replacing.pop(state.feeder)
+
+    def _options_of(self, state: StreamState, spec: StreamSpec) -> FeederOptions:
+        """Say what the next feeder must know to read a source from its beginning."""
+        self._started += 1
+        identity, options = f"feeder-{self._started}".encode(), self._options
         mode = None if spec.mode is None else Mode(spec.mode)
-        self._children.start(
-            state.feeder,
-            run_feeder,
-            FeederOptions(
-                address=options.address,
-                identity=state.feeder,
-                source=spec.source,
-                stream="" if state.info is None and not spec.name else state.name,
-                epoch=state.epoch,
-                first_seq=state.admitted,
-                skip=state.admitted - state.begun,
-                starts_s=state.starts_s,
-                mode=mode,
-                rate=spec.rate,
-                segments=self._segments(state.feeder),
-                frames=options.frames,
-                window_bytes=options.window_bytes,
-                outputs=options.outputs,
-            ),
+        return FeederOptions(
+            address=options.address,
+            identity=identity,
+            source=spec.source,
+            stream="" if state.info is None and not spec.name else state.name,
+            mode=mode if state.info is None else state.policy.mode,
+            rate=spec.rate,
+            segments=self._segments(identity),
+            frames=options.frames,
+            window_bytes=options.window_bytes,
+            outputs=options.outputs,
         )
 
     def _segments(self, feeder: bytes) -> str:
         return f"{self._options.segment_prefix}{feeder.decode()}-"
 
-    def _reopen_later(self, state: StreamState, now_s: float) -> None:
+    def _reopen_later(self, state: StreamState, now_s: float, *, reads_on: bool) -> None:
+        state.reads_on = reads_on
         state.reopen_at_s = now_s + state.next_delay_s()
 
     def _rename(self, state: StreamState, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.errors import GraphError, PipelineError
+from sightline.graph.changes import Changes
 from sightline.graph.loans import Loans
 from sightline.graph.plan import StepKind
 from sightline.graph.workbench import failure_of, place
@@ -129,7 +130,7 @@ class Lane:
             for number, step in enumerate(options.steps)
             if step.kind is StepKind.ORDERED
         }
-        self._changes: list[_Change] = []
+        self._changes = Changes()
         self._opened: list[Sink] = []
         self._queue: SimpleQueue[FrameRecord | _Change | _End] = SimpleQueue()
         self._is_cut = False
@@ -172,8 +173,8 @@ class Lane:
         woken_s = 0.0
         while not isinstance(item := self._queue.get(), _End):
             if isinstance(item, _Change):
-                self._changes.append(item)
-                self._apply(item)
+                self._changes.note(item.stage, item.parameters)
+                self._apply(item.stage, item.parameters)
             else:
                 self._guarded(item)
                 self._options.on_done(item)
@@ -195,14 +196,14 @@ class Lane:
             sink.open(self._stream)
             self._opened.append(sink)
 
-    def _apply(self, change: _Change) -> None:
+    def _apply(self, name: str, parameters: dict[str, Any]) -> None:
         """Change a stage, if it is one of this lane; values that it refuses change nothing."""
         for step in self._steps.values():
-            if (stage := step.by_name.get(change.stage)) is not None:
+            if (stage := step.by_name.get(name)) is not None:
                 try:
-                    stage.change(**change.parameters)
+                    stage.change(**parameters)
                 except PipelineError as error:
-                    _log.warning("change refused stage=%s reason=%s", change.stage, error)
+                    _log.warning("change refused stage=%s reason=%s", name, error)
 
     def _guarded(self, record: FrameRecord) -> None:
         try:
@@ -251,8 +252,8 @@ class Lane:
         step, epoch = self._steps[record.step], record.about.epoch
         if step.epoch not in (None, epoch):
             step.open()
-            for change in self._changes:
-                self._apply(change)
+            for name, parameters in self._changes:
+                self._apply(name, parameters)
         step.epoch = epoch
         return step
 

@@ -123,8 +123,11 @@ class CollectorNode:
     def run(self, stop: threading.Event) -> None:
         """Work until stopped or, if so wished, until all streams that came are over.
 
+        A stream whose sinks cannot be made, opened or written fails alone: its frames are dropped,
+        and its report says why.
+
         Raises:
-            OutputError: Sinks cannot be opened or written.
+            GraphError: Sinks take too long to close.
         """
         self._tell(f"collecting at {self.address}")
         try:
@@ -219,10 +222,21 @@ class CollectorNode:
             on_end=closed,
             wake=self._wakeup.set,
         )
-        stream.open_lane(self._options.make_sinks(info), options)
         self._streams[info.name] = stream
         self.reports.append(stream.report)
         self._tell(f"{info.name}: {info.width}×{info.height}")
+        try:
+            stream.open_lane(self._options.make_sinks(info), options)
+        except Exception as error:  # noqa: BLE001 - foreign code; other streams go on
+            self._fail(stream, error)
+
+    def _fail(self, stream: CollectedStream, error: Exception) -> None:
+        """Say once that the sinks of a stream do not work; its frames are dropped from now on."""
+        if stream.sink_error is None:
+            stream.sink_error = error
+            stream.report.error = stream.report.error or error
+            name = stream.report.run.stream.name
+            self._tell(f"Error: {name}: {error}; its frames are dropped")
 
     def _arrived(self, sender: bytes, message: Result, payload: Buffer | None) -> None:
         key = message.frame.key
@@ -283,9 +297,10 @@ class CollectorNode:
 
     def _go_on(self, stream: CollectedStream, released: Sequence[Arrival]) -> None:
         """Put frames whose turn it is into the lane, if there is anything to be done with them."""
-        assert stream.lane is not None
         for arrival in released:
-            if arrival.is_over:
+            if stream.lane is None and not arrival.is_over:
+                arrival.dropped = ("sinks", "not made")
+            if stream.lane is None or arrival.is_over:
                 self._settle(stream, arrival)
             else:
                 arrival.step = len(self._steps) - 1
@@ -297,7 +312,7 @@ class CollectorNode:
 
     def _settle(self, stream: CollectedStream, arrival: Arrival) -> None:
         """Enter the outcome of a frame and tell who brought it."""
-        if arrival.failure is not None and not stream.report.run.failed:
+        if arrival.failure is not None and not stream.report.failures:
             told = arrival.failure
             self._tell(
                 f"{arrival.about.stream}: stage {told.stage!r} failed on frame {told.seq}: "
@@ -312,28 +327,27 @@ class CollectorNode:
                 done.kept.append(arrival.key)
 
     def _look_after(self, stream: CollectedStream) -> None:
-        """End a stream that is complete; say how it goes.
-
-        Raises:
-            Exception: Its sinks cannot be opened or written.
-        """
-        assert stream.lane is not None
-        if stream.lane.error is not None:
-            raise stream.lane.error
+        """End a stream that is complete; say how it goes."""
+        lane = stream.lane
+        if lane is not None and lane.error is not None:
+            self._fail(stream, lane.error)
         name = stream.report.run.stream.name
         is_last = stream.is_complete
         line = stream.meter.line(is_last=is_last)
         if line is not None:
             self._tell(f"{name}: {line}")
         if is_last:
-            stream.lane.end(discard=stream.report.error is not None)
             del self._streams[name]
             self._over[name] = stream.epoch
             self._closing.append(stream)
+            if lane is None:
+                self._closed.append((stream, None))
+            else:
+                lane.end(discard=stream.report.error is not None)
 
     def _lane_closed(self, stream: CollectedStream, error: Exception | None) -> None:
         if error is not None:
-            raise error
+            self._fail(stream, error)
         self._closing.remove(stream)
         self._over_s = time.monotonic()
         report = stream.report
@@ -342,7 +356,7 @@ class CollectorNode:
         assert stream.end is not None
         for listener in stream.listeners:
             self._dones[listener].keys.append(stream.end)
-        dropped, failed = sum(run.dropped.values()), len(run.failed)
+        dropped, failed = sum(run.dropped.values()), report.failures.total()
         self._tell(
             f"{run.stream.name}: over; {run.frames} frames, {dropped} dropped, {failed} failed"
         )

@@ -58,7 +58,9 @@ __all__ = ["HandlerNode", "HandlerNodeOptions"]
 
 _BEAT_S = 0.2
 _MOST_BEATS = 50
-"""So many heartbeats may be unanswered: a source that is away for long gets no more."""
+"""So many heartbeats may be unanswered; then the source is looked for anew."""
+_ANEW_S = 5.0
+"""So often, as the connection may lead nowhere without anybody having ended it."""
 _PATIENCE_S = 1.0
 _FINISH_S = 0.6
 """How long the work at hand may take when the node is stopped."""
@@ -99,6 +101,7 @@ class _Peer:
         is_asked: It owes an answer to `Hello`.
         is_ready: It was told `Ready`.
         beats: Heartbeats since it was last heard from.
+        anew_s: When to connect to it anew if it is silent, on the monotonic clock.
         stream: Name and epoch of what it delivers.
         end: What the collector says when that is over.
         is_over: The collector has said so.
@@ -111,12 +114,21 @@ class _Peer:
     is_asked: bool = False
     is_ready: bool = False
     beats: int = 0
+    anew_s: float = 0.0
     stream: tuple[str, int] | None = None
     end: tuple[str, int, int] | None = None
     is_over: bool = False
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has been silent for long."""
+        return self.beats >= _MOST_BEATS
+
     def send(self, message: Message) -> None:
         self.link.send([encode(message)])
+
+    def close(self) -> None:
+        self.link.close()
 
 
 class HandlerNode:
@@ -151,14 +163,15 @@ class HandlerNode:
         self._started_s = time.monotonic()
         self._is_patient = True
         self._is_leaving = False
-        identity = f"handler-{secrets.token_hex(8)}".encode()
+        self._identity = f"handler-{secrets.token_hex(8)}".encode()
         with ExitStack() as stack:
             self._sources = []
             for address in dict.fromkeys(options.sources):
-                link = stack.enter_context(closing(connect(address, identity=identity)))
-                self._sources.append(_Peer(address, "source", link))
-            link = stack.enter_context(closing(connect(options.collector, identity=identity)))
+                source = _Peer(address, "source", connect(address, identity=self._identity))
+                self._sources.append(stack.enter_context(closing(source)))
+            link = connect(options.collector, identity=self._identity)
             self._collector = _Peer(options.collector, "collector", link)
+            stack.callback(self._collector.close)
             stack.callback(self._wakeup.close)
             stack.callback(self._reader.close)
             self._links = stack.pop_all()
@@ -206,7 +219,11 @@ class HandlerNode:
 
     def _tick(self, now_s: float) -> None:
         for source in self._sources:
-            if source.host is not None and source.beats < _MOST_BEATS and not self._is_leaving:
+            if self._is_leaving:
+                break
+            if source.is_lost:
+                self._look_for(source, now_s)
+            elif source.host is not None:
                 source.beats += 1
                 source.send(Beat())
         if self._is_patient and now_s > self._started_s + _PATIENCE_S:
@@ -217,6 +234,18 @@ class HandlerNode:
         line = self._meter.line()
         if line is not None:
             self._tell(line)
+
+    def _look_for(self, source: _Peer, now_s: float) -> None:
+        """Connect anew to a source that is silent, every few seconds, as if for the first time."""
+        if now_s < source.anew_s:
+            return
+        if source.host is not None:
+            self._tell(f"the source at {source.address} is silent; looking for it again")
+        source.link.close()
+        source.link = connect(source.address, identity=self._identity)
+        source.host, source.is_ready = None, False
+        source.anew_s = now_s + _ANEW_S
+        self._introduce(source)
 
     # Messages
 
@@ -286,7 +315,7 @@ class HandlerNode:
         """Pass the announcement of a stream on, unless there is one of that name."""
         name = message.stream.name
         for other in self._sources:
-            is_there = not other.is_over and other.beats < _MOST_BEATS
+            is_there = not (other.is_over or other.is_lost)
             if other is source or other.stream is None or not is_there:
                 continue
             if other.stream[0] == name:

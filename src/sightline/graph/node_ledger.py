@@ -7,6 +7,10 @@
 
 A frame is done when the collector is finished with it, not earlier: until then its slots are kept,
 and it is given to another handler if its own one leaves. It knows no sockets.
+
+What a live source drops while nobody can tell the collector would pile up here. So frames are
+left out once very many are not done: they get no number, and the numbers of later ones go on where
+those before ended. Every number still has one outcome.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sightline.graph.dispatch import Dispatcher
 from sightline.graph.modes import Mode
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
     from sightline.transport.messages import Admit, FrameId, Pixels, SlotRef
 
 __all__ = ["Entry", "Ledger"]
+
+_MOST_UNDONE = 1000
+"""From so many frames on that are not done, those of a live source are left out."""
 
 
 class _Place(Enum):
@@ -104,7 +113,8 @@ class Ledger:
 
     Attributes:
         window: How many frames may be under way.
-        admitted: How many numbers the source has given out.
+        admitted: How many numbers were given out.
+        left_out: How many frames got none.
         relays: Frames of whose outcome the collector is to be told; see `relayed`.
     """
 
@@ -113,6 +123,7 @@ class Ledger:
     ) -> None:
         self.window = 1
         self.admitted = 0
+        self.left_out = 0
         self.relays: list[Entry] = []
         self._stream = stream
         self._policy = policy
@@ -134,14 +145,21 @@ class Ledger:
             [] if message.pixels is None or message.pixels.slot is None else [message.pixels.slot]
         )
         slots += [] if message.output is None else [message.output]
-        entry = Entry(message.frame, message.pixels, message.output, slots)
+        is_live = self._policy.mode is not Mode.EVERY_FRAME
+        if is_live and len(self._entries) >= _MOST_UNDONE:
+            self.cut("window full")  # what waits would be the oldest when somebody comes
+            self.left_out += 1
+            self._release.slots.extend(slots)
+            return
+        about = msgspec.structs.replace(message.frame, seq=message.frame.seq - self.left_out)
+        entry = Entry(about, message.pixels, message.output, slots)
         self._entries[entry.key] = entry
-        self.admitted = message.frame.seq + 1
+        self.admitted = about.seq + 1
         if message.dropped:
             self._bury(entry, f"source: {message.dropped}")
             return
         self._with_slots += 1
-        if self._policy.mode is not Mode.EVERY_FRAME and self._with_slots >= self.window:
+        if is_live and self._with_slots >= self.window:
             # Make room for the frame that comes next: the oldest one would be stale first.
             oldest = self._dispatcher.drop_oldest(self._stream, "window full")
             self._drop([] if oldest is None else [oldest])

@@ -136,6 +136,7 @@ class SourceNode:
         self._announce: Announce | None = None
         self._ended: Ended | None = None
         self._told_end_s: float | None = None
+        self._told_left_out = 0
         self._unconfirmed: set[bytes] = set()
         self._is_confirmed = False
         self._is_over = False
@@ -174,6 +175,7 @@ class SourceNode:
                 self._go_on(directory)
                 if stop.is_set():
                     self._stop()
+            self._tell_left_out()
         if self._ended is not None and self._ended.error is not None and self._stopped_s is None:
             raise error_of(self._ended.error)
 
@@ -214,11 +216,14 @@ class SourceNode:
             case Admit() if self._stopped_s is None:
                 self._ledger.admit(message)
             case Ended() if self._stopped_s is None:
-                self._ended = message
+                self._ended = msgspec.structs.replace(message, count=self._ledger.admitted)
                 self.losses = unpack_losses(message.losses)
 
     def _from_handler(self, sender: bytes, message: Message, now_s: float) -> None:
         if isinstance(message, Hello):
+            if self._peers.find(sender, now_s) is not None:
+                # It has connected anew; what was under way on the earlier connection may be lost.
+                self._left(sender, is_dead=False)
             self._peers.greet(sender, message, now_s)
             self._asked.discard(sender)
             self._send(sender, Welcome(self._options.host, os.getpid(), "source"))
@@ -254,10 +259,18 @@ class SourceNode:
 
     def _ready(self, handler: bytes, *, batch: int) -> None:
         self._tell(f"{self._stream}: a handler joined; there are {len(self._peers.ready)}")
+        self._tell_left_out()
         for message in (self._announce, None if self._told_end_s is None else self._ended):
             if message is not None:
                 self._send(handler, message)
         self._ledger.join(handler, batch=batch)
+
+    def _tell_left_out(self) -> None:
+        """Say how many frames were left out, apart from those that were said before."""
+        frames = self._ledger.left_out - self._told_left_out
+        self._told_left_out += frames
+        if frames:
+            self._tell(f"{self._stream}: {frames} frames were left out while nobody took them")
 
     def _left(self, handler: bytes, *, is_dead: bool) -> None:
         self._peers.forget(handler)

@@ -60,7 +60,8 @@ class CollectedStream:
 
     Attributes:
         report: The account of the stream.
-        lane: Its ordered part, once opened.
+        lane: Its ordered part, once opened; None: its sinks could not be made.
+        sink_error: Why its sinks do not work; None: they do.
         meter: Its rate and delays.
         epoch: The one that is awaited.
         began_s: When that began, on the monotonic clock.
@@ -80,6 +81,7 @@ class CollectedStream:
         run = RunReport(stream=info, stages=descriptions)
         self.report = StreamReport(run=run, policy=StreamPolicy())
         self.lane: Lane | None = None
+        self.sink_error: Exception | None = None
         self.epoch = announce.epoch
         self.began_s = time.monotonic()
         self.end: tuple[str, int, int] | None = None
@@ -96,7 +98,7 @@ class CollectedStream:
         self._highest = -1
 
     def open_lane(self, sinks: Sequence[Sink], options: LaneOptions) -> None:
-        """Open the sinks and the thread that feeds them."""
+        """Start the thread that opens the sinks and feeds them."""
         self.lane = Lane(self.report.run.stream, sinks, options)
 
     def restart(self, announce: Announce) -> list[Arrival]:

@@ -22,6 +22,9 @@ HOPS = ("admit", "wait", "process", "return", "order", "finish", "age")
 handler; back to the hub; until its turn in the order of the stream; in stream stages and sinks; and
 the age of the frame when the sinks are done, which is the sum."""
 
+_MOST_FAILED = 100
+"""So many of the first failed frames are kept, and of the latest: all of a year are too many."""
+
 
 def _hops() -> dict[str, Histogram]:
     return {hop: Histogram() for hop in HOPS}
@@ -33,7 +36,8 @@ class StreamReport:
 
     Attributes:
         run: The account that an inline run gives, too. `run.dropped` counts by stage, or by stage
-            and reason where the graph dropped frames: `dispatch: stale`.
+            and reason where the graph dropped frames: `dispatch: stale`. `run.failed` holds the
+            first 100 and the latest 100 failed frames; `failures` counts all.
         policy: What is done when there are more frames than can be processed.
         admitted: Numbers given out by the source.
         failures: Failed frames by stage.
@@ -73,7 +77,8 @@ class StreamReport:
     def complete(self) -> bool:
         """Every frame of the source reached the sinks or was dropped by a stage on purpose."""
         overload = any(reason for _, reason in self.drops)
-        return self.ended and self.run.complete and self.error is None and not overload
+        is_good = not (self.failures or overload) and self.error is None
+        return self.ended and self.run.complete and is_good
 
     def settle(self, record: FrameRecord) -> None:
         """Enter the one outcome of a frame."""
@@ -81,8 +86,10 @@ class StreamReport:
         for name, elapsed_s in record.times:
             run.steps.add(name, elapsed_s)
         if record.failure is not None:
-            run.failed.append(record.failure)
             self.failures[record.failure.stage] += 1
+            if len(run.failed) == 2 * _MOST_FAILED:
+                del run.failed[_MOST_FAILED]
+            run.failed.append(record.failure)
         elif record.dropped is not None:
             stage, reason = record.dropped
             key = f"{stage}: {reason}" if reason else stage

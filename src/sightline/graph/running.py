@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sightline.errors import GraphError, PipelineError
+from sightline.graph.changes import make_change
 from sightline.graph.control import SOCKET_NAME, ControlServer
 from sightline.graph.exposition import hops_and_drops, metrics_text
 from sightline.graph.hub import Hub
@@ -178,8 +179,11 @@ class GraphRun:
     def add(self, source: StreamSpec | str | int | Path | Source) -> str:
         """Add a stream while the others go on; return its name, a stand-in until it is open.
 
+        A source that cannot be opened is told in `report.unopened`; the others go on.
+
         Raises:
-            GraphError: The name is taken, or the graph is over.
+            GraphError: The name is taken, be it by a stream that is over; or the graph is over.
+            PipelineError: The source cannot be sent to another process.
         """
         return self._hub.add(_spec(source))
 
@@ -192,13 +196,16 @@ class GraphRun:
         self._hub.remove(stream)
 
     def replace(self, stream: str, source: StreamSpec | str | int | Path | Source) -> None:
-        """Take the frames of a stream from another source from now on.
+        """Take the frames of a stream from another source as soon as that is open.
 
-        What was admitted is finished first. Its numbers go on, its outputs, name and overload mode
-        stay; stream stages begin anew, as trackers do not know the new scene.
+        Returns at once. Until then the stream goes on with the source that it has; if the new one
+        cannot be opened, it keeps that, and `stats()["replacing"]` says why. What was admitted is
+        finished first. Its numbers go on, its outputs, name and overload mode stay; stream stages
+        begin anew, as trackers do not know the new scene.
 
         Raises:
             GraphError: There is no such stream, it is at its end, or the graph is over.
+            PipelineError: The source cannot be sent to another process.
         """
         self._hub.replace(stream, _spec(source))
 
@@ -207,13 +214,15 @@ class GraphRun:
 
         Raises:
             GraphError: There is no such stage, or the graph is over.
-            PipelineError: A parameter is not changeable.
+            PipelineError: A parameter is not changeable, or a value is wrong or cannot be sent to
+                another process; nothing has changed then.
         """
         if stage not in self._names:
             known = ", ".join(self._names)
             raise GraphError(f"there is no stage {stage!r}; there are: {known}")
+        change = make_change(stage, parameters)
         self._names[stage].change(**parameters)
-        self._hub.change(stage, parameters)
+        self._hub.change(change)
 
     def begin_stop(self) -> None:
         """Do what `stop` does, but do not wait for it."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sightline.pipeline.stream_spec import StreamSpec
     from sightline.sinks.sink import Sink
     from sightline.stream import StreamInfo
+    from sightline.transport.messages import Announce
     from sightline.transport.wakeup import Wakeup
 
 __all__ = ["StreamLives", "StreamPlan"]
@@ -78,18 +79,60 @@ class StreamLives:
 
     def attend(self) -> None:
         """See to what lanes have done since the last time."""
+        closed = [self._closed.popleft() for _ in range(len(self._closed))]
         came_back = self._came_back
-        while came_back:
+        while came_back:  # before their lane counts as closed
             self._traffic.came_back(came_back.popleft())
         while self._opened:
             self._lane_opened(self._opened.popleft())
-        while self._closed:
-            self._lane_closed(*self._closed.popleft())
+        for state, error in closed:
+            self._lane_closed(state, error)
 
-    def announced(self, state: StreamState) -> None:
-        """Begin the account of a stream whose source is open; does nothing if it has begun."""
-        if state.report is not None:
+    def add(self, spec: StreamSpec) -> str:
+        """Open a source for a further stream; return its name, a stand-in until it is open.
+
+        Raises:
+            GraphError: The name is taken.
+            PipelineError: The source cannot be sent to another process.
+        """
+        state = self._inlets.open(spec)
+        state.was_added = True
+        self._report.unopened.pop(state.name, None)  # it may come to be, this time
+        return state.name
+
+    def announced(self, feeder: bytes, message: Announce) -> None:
+        """Take in that a source is open: of a new stream, again, or in the place of another.
+
+        Raises:
+            ProtocolError: It makes no sense.
+        """
+        takes_over = self._inlets.find_replaced(feeder) is not None
+        state = self._inlets.announced(feeder, message)
+        if state is None:
             return
+        if state.report is None:
+            self._begin(state)
+        elif takes_over:
+            state.report.replacements += 1
+            self._traffic.new_epoch(state)
+
+    def refuse(self, feeder: bytes, error: Exception) -> bool:
+        """End a stream whose feeder talks nonsense; tell whether there is such a stream.
+
+        If it only opens another source for a stream, that one is not replaced.
+        """
+        if (state := self._inlets.find_replaced(feeder)) is not None:
+            self._inlets.give_up(state, error)
+        elif (state := self._inlets.find(feeder)) is not None:
+            self._inlets.silence(state)
+            state.error, state.end = error, state.admitted
+        else:
+            return False
+        self.check_end(state)
+        return True
+
+    def _begin(self, state: StreamState) -> None:
+        """Begin the account of a stream."""
         assert state.info is not None  # that is what was announced
         state.report = StreamReport(
             run=RunReport(stream=state.info, stages=self._options.descriptions),
@@ -98,9 +141,26 @@ class StreamLives:
         self._report.streams[state.name] = state.report
         self._traffic.add_stream(state)
         if self.has_begun:
-            self.open_lane(state)
+            self._open_lane(state)
 
-    def open_lane(self, state: StreamState) -> None:
+    def have_opened(self, states: Sequence[StreamState]) -> bool:
+        """Open the streams that the graph begins with; return whether all are open.
+
+        Raises:
+            SightlineError: A sink of a stream that the graph was started with cannot be opened.
+        """
+        for state in states:
+            if state.lane is None:
+                self._open_lane(state)
+        lanes = [(state.lane, state.was_added) for state in states if state.lane is not None]
+        if not all(lane.is_open for lane, _ in lanes):
+            return False
+        for lane, was_added in lanes:
+            if lane.error is not None and not was_added:
+                raise lane.error
+        return True
+
+    def _open_lane(self, state: StreamState) -> None:
         """Open the sinks of a stream and the thread that feeds them."""
         assert state.info is not None
         stale = state.policy.staleness_s if state.policy.mode is Mode.AUTO else None
@@ -116,7 +176,7 @@ class StreamLives:
         try:
             sinks = self._options.make_sinks(state.info)
         except Exception as error:
-            if not self.has_begun:
+            if not (self.has_begun or state.was_added):
                 raise
             _log.warning("no sinks for stream=%s reason=%s", state.name, error)
             state.error = error
@@ -127,14 +187,15 @@ class StreamLives:
     def _lane_opened(self, state: StreamState) -> None:
         """Give up a stream that was added and whose sinks cannot be opened."""
         failed = state.lane is not None and state.lane.error is not None
-        if failed and self.has_begun and state.end is None:
+        if failed and (self.has_begun or state.was_added) and state.end is None:
             self.cut(state, "sinks failed")
 
     def check_end(self, state: StreamState) -> None:
         """Close the lane of a stream whose every frame has its outcome."""
         if state.end is None or state.is_over or state.is_closing or state.settled < state.end:
             return
-        if not self.has_begun:
+        never_came = state.was_added and state.report is None
+        if state.is_replacing or not (self.has_begun or never_came):
             return
         state.is_closing = True
         if state.lane is None:
@@ -165,10 +226,11 @@ class StreamLives:
         self.cut(state, "removed")
 
     def replace(self, name: str, spec: StreamSpec) -> None:
-        """Take the frames of a stream from another source from now on.
+        """Take the frames of a stream from another source as soon as that is open.
 
         Raises:
             GraphError: There is no such stream, or it is at its end.
+            PipelineError: The source cannot be sent to another process.
         """
         state = self._inlets.streams.get(name)
         if state is None or state.is_over:
@@ -176,9 +238,17 @@ class StreamLives:
         if state.is_cut or state.is_closing:
             raise GraphError(f"stream {name!r} is at its end; add another one")
         self._inlets.replace(state, spec)
-        if state.report is not None:
-            state.report.replacements += 1
-            self._traffic.new_epoch(state)
+
+    def replacing(self) -> dict[str, dict[str, str | None]]:
+        """Say as JSON values which sources are being opened for streams, or could not be."""
+        return {
+            state.name: {
+                "place": replacement.spec.place,
+                "error": None if replacement.error is None else str(replacement.error),
+            }
+            for state in self._inlets.streams.values()
+            if (replacement := state.replacement) is not None
+        }
 
     def cut(self, state: StreamState, reason: str) -> None:
         """Take nothing more from a source; finish what handlers have begun."""
@@ -186,6 +256,7 @@ class StreamLives:
             state.is_cut = True
             state.end = state.admitted
         self._inlets.silence(state)
+        self._inlets.give_up(state, GraphError(f"the stream is at its end: {reason}"))
         if state.report is not None:
             self._traffic.drop_waiting(state, reason)
         self.check_end(state)

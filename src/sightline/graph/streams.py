@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sightline.graph.modes import Mode, StreamPolicy
 
@@ -15,13 +19,41 @@ if TYPE_CHECKING:
     from sightline.stream import StreamInfo
     from sightline.transport.messages import FrameId
 
-__all__ = ["StreamState"]
+__all__ = ["Replacement", "StreamState"]
 
 _LIVE_SCHEMES = ("rtsp://", "rtsps://")
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
 _MOST_DEATHS = 3
 """How often the process of a recorded source may die at one and the same frame."""
+
+
+@dataclass(slots=True, eq=False)
+class Replacement:
+    """Another source for a stream, before it is open.
+
+    Attributes:
+        spec: As it was asked for, with what stays of the stream.
+        feeder: Identity of the feeder that opens it.
+        error: Why it was given up; None: it is being opened.
+    """
+
+    spec: StreamSpec
+    feeder: bytes
+    error: Exception | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Joint:
+    """Where the frames of a source join a stream, if its feeder could not be told.
+
+    Attributes:
+        seq: What is added to the numbers of its feeder, which count from 0.
+        pts: What is added to its timestamps; None before the first frame.
+    """
+
+    seq: int
+    pts: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -46,11 +78,15 @@ class StreamState:
         end: Count of numbers, once the source is over for good.
         error: What ended it.
         reopen_at_s: When to open the source anew; None: not.
+        reads_on: The source was cut short: opened anew, a recording is read on where it was.
+        replacement: The source that was meant to take the place of this one last, until it has.
+        joint: Where the frames of its feeder join the stream; None: the feeder knows.
         attempts: How often it was opened anew since frames last came.
         deaths: Number of the frame after which its process died, and how often in a row.
         is_over: Its lane is closed, or it never had one; nothing will happen any more.
         is_closing: Its lane was told to end.
         is_cut: It was removed or stopped before its source ended.
+        was_added: It came after the start of the graph, which does not end for its sake.
     """
 
     spec: StreamSpec
@@ -70,16 +106,27 @@ class StreamState:
     end: int | None = None
     error: Exception | None = None
     reopen_at_s: float | None = None
+    reads_on: bool = False
+    replacement: Replacement | None = None
+    joint: _Joint | None = None
     attempts: int = 0
     deaths: tuple[int, int] = (-1, 0)
     is_over: bool = False
     is_closing: bool = False
     is_cut: bool = False
+    was_added: bool = False
 
     @property
     def was_tried(self) -> bool:
-        """Whether its source was opened, or could not be."""
-        return self.info is not None or self.end is not None or self.reopen_at_s is not None
+        """Whether its source was opened, or could not be and no other one is being opened."""
+        if self.info is not None:
+            return True
+        return not self.is_replacing and (self.end is not None or self.reopen_at_s is not None)
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether another source is being opened to take the place of this one."""
+        return self.replacement is not None and self.replacement.error is None
 
     @property
     def in_flight(self) -> int:
@@ -100,15 +147,39 @@ class StreamState:
             numerator, denominator = latest.time_base
             self.starts_s = latest.pts * numerator / denominator + max(0.0, elapsed_s)
 
-    def turn_to(self, spec: StreamSpec) -> None:
-        """Take the frames from another source from now on; name, mode and staleness stay."""
+    def spec_with(self, spec: StreamSpec) -> StreamSpec:
+        """Say how another source is read for this stream; name, mode and staleness stay."""
         old = self.spec
-        self.spec = replace(spec, name=self.name, mode=old.mode, staleness_s=old.staleness_s)
-        if self.info is not None:
-            self.info = replace(self.info, live=_seems_live(spec.source))
+        name = old.name if self.info is None else self.name
+        return replace(spec, name=name, mode=old.mode, staleness_s=old.staleness_s)
+
+    def turn_to(self, replacement: Replacement) -> None:
+        """Take the frames from another source from now on."""
+        self.spec, self.feeder = replacement.spec, replacement.feeder
+        self.replacement = None
         self.begin_epoch()
+        self.joint = _Joint(self.admitted)
         self.end = self.error = self.reopen_at_s = None
         self.attempts, self.deaths = 0, (-1, 0)
+
+    def placed(self, about: FrameId) -> FrameId:
+        """Give a frame its place in the stream, as far as its feeder does not know it."""
+        joint = self.joint
+        if joint is None:
+            if about.stream == self.name:
+                return about
+            return msgspec.structs.replace(about, stream=self.name)
+        if joint.pts is None:
+            starts_s, unit_s, joint.pts = self.starts_s, Fraction(*about.time_base), 0
+            if starts_s is not None and unit_s:
+                joint.pts = math.ceil(starts_s / unit_s) - about.pts
+        return msgspec.structs.replace(
+            about,
+            stream=self.name,
+            epoch=self.epoch,
+            seq=about.seq + joint.seq,
+            pts=about.pts + joint.pts,
+        )
 
     def choose_policy(self) -> StreamPolicy:
         """Take the wished policy, or the one that fits the source."""

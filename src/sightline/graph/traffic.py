@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from sightline.errors import StageError
 from sightline.graph.dispatch import Dispatcher
 from sightline.graph.modes import Mode
@@ -84,9 +82,7 @@ class Traffic:
 
     def admit(self, state: StreamState, feeder: bytes, message: Admit) -> None:
         """Take a frame in, or the number of one that its source dropped."""
-        about = message.frame
-        if about.stream != state.name:  # the source does not know that its name was taken
-            about = msgspec.structs.replace(about, stream=state.name)
+        about = state.placed(message.frame)
         record = FrameRecord(
             about,
             feeder,
@@ -192,6 +188,8 @@ class Traffic:
     def _returned(self, item: WorkItem) -> None:
         """Go on with a frame of which a piece of work is done, if it was the last one."""
         record = item.record
+        if record.about.stream not in self._streams:
+            return  # its lane was closed meanwhile; the frame counts as stopped
         if item.part >= 0:
             record.missing -= 1
             if record.missing:

@@ -81,6 +81,8 @@ def load_definition(path: Path) -> Definition:
         line = f", line {where.line + 1}" if where else ""
         problem = getattr(error, "problem", None) or "malformed"
         raise PipelineError(f"{path}{line}: this is not valid YAML: {problem}") from error
+    except ValueError as error:  # a date that is none
+        raise PipelineError(f"{path}: a value makes no sense: {error}") from error
     try:
         return parse_definition(content)
     except PipelineError as error:

@@ -20,7 +20,7 @@ class GraphOptions:
         window_bytes: Bound on the shared memory for the pixels of one stream; None: room for the
             frames that keep all handlers busy.
         max_failures: How many frames of a stream may fail before the graph ends with `StageError`;
-            None: any number, each recorded in the report.
+            None: any number, all counted, the first and the latest recorded in the report.
         max_attempts: How many handlers may die of one frame before that frame is given up.
         deadline_s: A handler that takes longer for one piece of work is killed, and the work done
             by another one.

@@ -93,6 +93,9 @@ def lookup(kind: Kind, name: str) -> Any:
     importlib.invalidate_caches()
     try:
         return point.load()
+    except SyntaxError as error:
+        where = f"{error.filename}, line {error.lineno}: {error.msg}"
+        raise PipelineError(f"cannot load the {kind.word} {name!r}: {where}") from error
     except (ImportError, AttributeError) as error:
         raise PipelineError(f"cannot load the {kind.word} {name!r}: {error}") from error
 
@@ -101,13 +104,20 @@ def create(kind: Kind, name: str, parameters: Mapping[str, Any]) -> Any:
     """Make the component behind a name from the parameters of its constructor.
 
     Raises:
-        PipelineError: The name is unknown, or a parameter is unknown, missing or wrong.
+        PipelineError: The name is unknown or stands for no class, or a parameter is unknown,
+            missing or wrong.
     """
     component = lookup(kind, name)
+    if not callable(component):
+        raise PipelineError(f"{kind.word} {name!r} is to name a class, but is {component!r}")
     try:
-        inspect.signature(component).bind(**parameters)
+        signature = inspect.signature(component)
+    except ValueError as error:  # what is written in C need not have one
+        raise PipelineError(f"{kind.word} {name!r} is to name a class: {error}") from error
+    try:
+        signature.bind(**parameters)
     except TypeError as error:
-        accepted = ", ".join(inspect.signature(component).parameters) or "none"
+        accepted = ", ".join(signature.parameters) or "none"
         raise PipelineError(f"{kind.word} {name!r}: {error}; it takes: {accepted}") from error
     try:
         return component(**parameters)

@@ -30,12 +30,29 @@ class FrameSlots:
         self._output_prefix = f"{prefix}out-"
         self._inputs = SlotPool(f"{prefix}in-", slots=frames)
         self._outputs = SlotPool(self._output_prefix, slots=frames) if outputs else None
+        self._pools = [pool for pool in (self._inputs, self._outputs) if pool is not None]
 
     @property
     def free(self) -> int:
         """How many frames can be taken now."""
-        inputs = self._inputs.free
-        return inputs if self._outputs is None else min(inputs, self._outputs.free)
+        return min(pool.free for pool in self._pools)
+
+    def lower(self, frames: int) -> None:
+        """Have at most so many frames under way from now on; those that are stay so."""
+        for pool in self._pools:
+            pool.lower(frames)
+
+    def holds(self, nbytes: int) -> bool:
+        """Tell whether slots taken now hold `nbytes` bytes each, without another `fit`."""
+        return all(pool.holds(nbytes) for pool in self._pools)
+
+    def can_take(self, nbytes: int) -> bool:
+        """Tell whether a frame of `nbytes` bytes can be taken now.
+
+        For frames that are larger than those before, all slots have to be back: old and new ones
+        together would be more memory than wanted.
+        """
+        return self.free > 0 and all(pool.can_fit(nbytes) for pool in self._pools)
 
     def fit(self, nbytes: int) -> None:
         """Make sure that slots taken from now on hold `nbytes` bytes each.
@@ -43,9 +60,8 @@ class FrameSlots:
         Raises:
             SharedMemoryError: There is not enough shared memory.
         """
-        self._inputs.fit(nbytes)
-        if self._outputs is not None:
-            self._outputs.fit(nbytes)
+        for pool in self._pools:
+            pool.fit(nbytes)
 
     def acquire(self) -> tuple[SlotRef, SlotRef | None] | None:
         """Take a slot for a frame, and one for what is made of it; None if there is none."""
@@ -75,9 +91,8 @@ class FrameSlots:
 
     def close(self) -> None:
         """Remove all memory; mappings of it live on."""
-        self._inputs.close()
-        if self._outputs is not None:
-            self._outputs.close()
+        for pool in self._pools:
+            pool.close()
 
     def _pool_of(self, slot: SlotRef) -> SlotPool:
         is_output = slot.segment.startswith(self._output_prefix)

@@ -18,7 +18,7 @@ __all__ = ["SlotPool"]
 
 
 class SlotPool:
-    """A fixed number of slots, whose size follows the frames. For one thread.
+    """A number of slots, whose size follows the frames. For one thread.
 
     Slots of a size that no longer fits stay valid until they are released; they count as out, so
     that never more than `slots` are. A context manager.
@@ -42,7 +42,21 @@ class SlotPool:
     @property
     def free(self) -> int:
         """How many slots can be acquired now."""
-        return self.slots - len(self._out)
+        return max(0, self.slots - len(self._out))
+
+    def lower(self, slots: int) -> None:
+        """Have at most so many slots out from now on; those that are out stay so."""
+        if slots < 1:
+            raise ValueError(f"slots must be 1 or more, but is {slots}")
+        self.slots = min(self.slots, slots)
+
+    def holds(self, nbytes: int) -> bool:
+        """Tell whether slots acquired now hold `nbytes` bytes, without another `fit`."""
+        return self._segment is not None and nbytes <= self._segment.slot_bytes
+
+    def can_fit(self, nbytes: int) -> bool:
+        """Tell whether `fit` needs no memory beside that of smaller slots which are still out."""
+        return self._segment is None or self.holds(nbytes) or not self._out
 
     def fit(self, nbytes: int) -> None:
         """Make sure that slots acquired from now on hold `nbytes` bytes.
@@ -50,9 +64,9 @@ class SlotPool:
         Raises:
             SharedMemoryError: There is not enough shared memory; nothing can be acquired then.
         """
+        if self.holds(nbytes):
+            return
         if self._segment is not None:
-            if nbytes <= self._segment.slot_bytes:
-                return
             outgrown, self._segment = self._segment, None
             self._remove_if_unused(outgrown)
         name = self._prefix + secrets.token_hex(6)
@@ -71,7 +85,7 @@ class SlotPool:
         segment = self._segment
         if segment is None:
             raise ValueError("the pool has no memory; call fit() with the size of a frame first")
-        if len(self._out) == self.slots:
+        if not self.free:
             return None
         index = self._indices.pop()
         ref = SlotRef(segment.name, index, segment.bump(index), segment.slot_bytes)

@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 
 import pytest
-from tests.graph_stages import Count, DyingOnce, Numbered, Pause, Read, Renew
+from tests.graph_stages import Count, DyingOnce, Numbered, Pause, RaisingOnce, Read, Renew
 from tests.graph_witness import Notes, processes_of, segments_of, until
 from tests.lengths import short_or_long
 
@@ -78,6 +78,20 @@ def test_a_source_of_ones_own_resumes_where_its_process_was_killed(graphs, seed)
         assert [data["count"] for _, _, data in lines] == list(range(1, 301))
         assert run.report.streams[name].restarts >= 1
         assert run.report.streams[name].complete
+
+
+@pytest.mark.parametrize("source", [DyingOnce, RaisingOnce], ids=["dies", "fails"])
+def test_a_recording_that_is_repeated_resumes_where_it_was_cut_short(graphs, tmp_path, source):
+    notes = Notes()
+    repeated = source(41, tmp_path / "flag", name="a", count=100)
+    run = graphs.start([Read(), Count()], [StreamSpec(repeated, restart="always")], [notes])
+    until(lambda: run.report.frames >= 150)
+    run.stop()
+
+    data = notes.data("a")[:150]
+    assert [of["read"] for of in data] == [*range(100), *range(50)]
+    assert [of["count"] for of in data] == [*range(1, 101), *range(1, 51)]
+    assert notes.seqs("a") == list(range(run.report.streams["a"].run.frames))
 
 
 def test_a_live_source_whose_process_dies_begins_a_new_epoch_with_fresh_stages(graphs, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 from tests.graph_witness import PATIENCE_S, until
 from tests.lengths import variants
 
+import sightline as sl
 from sightline.errors import GraphError
 from sightline.graph.runs import ControlClient, find_run
 
@@ -255,7 +257,11 @@ def test_a_run_is_steered_from_outside(sightline, tmp_path):
     sightline.until_stats(lambda now: now["streams"].get("b", {}).get("ended"))
     sightline.succeed("change", name, "detect", "confidence=0.9")
     sightline.until_stats(lambda now: now["streams"]["a"]["frames"] > 10)
-    sightline.succeed("replace", "a", scene(frames=40, seed=3))
+    replaced = sightline.succeed("replace", "a", scene(frames=40, seed=3))
+    assert replaced in (
+        "replaced the source of a\n",
+        "the source of a stays until the new one is open\n",
+    )
     account = sightline.until_stats(lambda now: now["streams"]["a"]["ended"])
     assert account["streams"]["a"]["replacements"] == 1
     sightline.succeed("add", scene(frames=1_000_000, seed=4), "--name", "c", "--mode", "freshest")
@@ -298,6 +304,45 @@ def test_what_a_run_cannot_do_is_an_error_for_who_asks_and_not_for_the_run(sight
     assert json.loads(run.stdout)["streams"]["street-1"]["error"] is None
 
 
+def test_a_replacement_that_cannot_be_opened_is_an_error_and_the_stream_goes_on(sightline):
+    run = sightline.start("run", "pipeline.yaml", "-s", ENDLESS, "--handlers", "1", "--json")
+    sightline.until_stats(lambda now: now["frames"] > 0)
+    done = sightline("replace", "street-1", "none.mp4")
+    assert done.returncode == 2
+    assert "the source of stream 'street-1' stays" in done.stderr
+    assert "none.mp4" in done.stderr
+    before = sightline.stats()["frames"]
+    sightline.until_stats(lambda now: now["frames"] > before + 10)
+    sightline.succeed("stop")
+    assert run.end() == 130
+    assert json.loads(run.stdout)["streams"]["street-1"]["error"] is None
+
+
+def test_sources_of_one_name_are_added_under_names_of_their_own(sightline, tmp_path):
+    videos = [tmp_path / folder / "yard.mp4" for folder in ("first", "second")]
+    for video, frames in zip(videos, (30, 8), strict=True):
+        video.parent.mkdir()
+        sl.Pipeline([sl.Track()]).run(scene(frames=frames), [sl.VideoFile(video)])
+    run = sightline.start("run", "pipeline.yaml", "--handlers", "1", "--stay", "--json")
+    until(sightline.stats)
+    names = []
+    for video in videos:
+        names.append(sightline.succeed("add", video).split()[1].rstrip(","))
+        sightline.until_stats(lambda now: now["streams"].get(names[-1], {}).get("ended"))
+        sightline.until_stats(lambda now: names[-1] not in now["under_way"])
+    refused = sightline("add", videos[1], "--name", names[0])
+    sightline.succeed("stop")
+    assert run.end() == 130, run.stderr
+
+    assert names == ["yard", "yard-2"]
+    assert refused.returncode == 2
+    assert "there is a stream 'yard' already" in refused.stderr
+    streams = json.loads(run.stdout)["streams"]
+    assert [streams[name]["frames"] for name in names] == [30, 8]
+    first, second = (frames_in(tmp_path / "out" / f"{name}.txt") for name in names)
+    assert max(first) > 8 >= max(second)
+
+
 def test_without_a_run_the_commands_say_so(sightline):
     for command in ("stats", "stop"):
         done = sightline(command)
@@ -324,6 +369,28 @@ def test_metrics_and_view_are_served_while_it_runs(sightline):
     assert shown["hops"]["age"]["p50_ms"] > 0
     sightline.succeed("stop")
     assert run.end() == 130, run.stderr
+
+
+def test_a_port_for_metrics_that_is_taken_is_noticed_before_the_run_begins(sightline, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "import threading\n"
+        "import sightline as sl\n"
+        "class Odd(sl.Stage):\n"
+        "    def __init__(self):\n"
+        "        self.lock = threading.Lock()\n"
+        "    def process(self, frame):\n"
+        "        return frame\n"
+    )
+    (tmp_path / "odd.yaml").write_text("stages: ['odd:Odd']\n")
+    arguments = ["run", "odd.yaml", "-s", scene(), "--handlers", "1", "--metrics"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = sightline(*arguments, port)
+    assert done.returncode == 2
+    assert f"port {port}: Address already in use" in done.stderr
+    begun = sightline(*arguments, "0")
+    assert begun.returncode == 2
+    assert "cannot be sent to a handler process" in begun.stderr
 
 
 def _shown(view):

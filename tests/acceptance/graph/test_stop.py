@@ -6,9 +6,11 @@ import time
 
 import pytest
 from tests.graph_stages import (
+    Box,
     Boxes,
     Count,
     Hoard,
+    Mark,
     Measure,
     Numbered,
     OpensWhen,
@@ -45,6 +47,28 @@ class BlockedSink(NotesSink):
     def write(self, frame):
         self.entered.set()
         self.go_on.wait(60)
+
+
+class LingeringSink(NotesSink):
+    """Takes until something has happened to be closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.linger = lambda: None
+
+    def close(self):
+        self.linger()
+        super().close()
+
+
+class Sinks:
+    """Makes sinks as it was told for each stream."""
+
+    def __init__(self, **sinks):
+        self.sinks = sinks
+
+    def for_stream(self, stream):
+        return self.sinks[stream.name]
 
 
 def stop(run):
@@ -155,6 +179,33 @@ def test_with_objects_of_frames_at_handlers(graphs, tmp_path):
     until(lambda: run.report.frames >= 20)
     check_file(file, stop(run))
     assert file.exists()
+
+
+def test_with_an_object_to_be_given_out_of_a_stream_that_is_closed_before_another(
+    graphs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sightline.graph.hub._FINISH_S", 0.1)
+    monkeypatch.setattr("sightline.graph.hub._CLOSE_S", 60)
+    go_on, done = tmp_path / "go on", tmp_path / "done"
+    sinks = Sinks(a=NotesSink(), b=LingeringSink())
+    stages = [Box(), Wait(go_on), Mark(done), PerObject(Read())]
+    run = graphs.start(stages, [Numbered("a", 10**6)], [sinks], handlers=1, stay=True)
+
+    def linger():
+        until(lambda: "a" not in run.stats()["under_way"])
+        go_on.touch()
+        until(done.exists)
+        for _ in range(20):  # the hub gets the result of the handler meanwhile
+            run.stats()
+
+    sinks.sinks["b"].linger = linger
+    until(lambda: run.stats()["under_way"].get("a"))
+    run.add(Numbered("b", 10**6))
+    until(lambda: sinks.sinks["b"].is_open)
+    report = stop(run)
+    assert report.frames == 0
+    assert report.streams["a"].admitted > 0
+    assert sinks.sinks["b"].closed == 1
 
 
 def test_with_a_source_that_is_stuck(graphs, tmp_path):

@@ -14,7 +14,7 @@ from tests.graph_stages import (
     Unpackable,
     Wrong,
 )
-from tests.graph_witness import Notes
+from tests.graph_witness import Notes, outcomes
 
 from sightline import PipelineError, Stage, StageError
 from sightline.errors import GraphError
@@ -60,6 +60,24 @@ def test_a_graph_ends_with_an_error_when_more_frames_fail_than_allowed(graphs):
         notes.seqs("a")
         == [s for s in range(len(notes.seqs("a")) * 2) if s % 10 != 9][: len(notes.seqs("a"))]
     )
+
+
+def test_of_very_many_failed_frames_the_first_and_the_latest_are_kept_and_all_are_counted(graphs):
+    report = graphs.run([Refuse(drop=1000, fail=1)], [Numbered("a", 500)], max_failures=500)
+
+    stream = report.streams["a"]
+    assert [failure.seq for failure in stream.run.failed] == [*range(100), *range(400, 500)]
+    assert stream.failures == {"refuse": 500}
+    assert stream.admitted == outcomes(stream) == 500
+    assert not stream.complete
+
+
+def test_failed_frames_that_are_not_kept_count_towards_the_limit(graphs):
+    with (
+        pytest.raises(StageError, match="frame 300 of stream 'a'"),
+        graphs.start([Refuse(fail=1)], [Numbered("a", 500)], max_failures=300) as run,
+    ):
+        run.wait(60)
 
 
 def test_a_stage_that_cannot_open_is_reported_before_anything_is_written(graphs):

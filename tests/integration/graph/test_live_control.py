@@ -1,11 +1,34 @@
 """Steering a graph while it runs, and looking at it from other threads."""
 
+import os
+import signal
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
-from tests.graph_stages import Count, DyingOnce, Numbered, Read, SlowToOpen, Wait
-from tests.graph_witness import PATIENCE_S, Notes, outcomes, until
+from tests.graph_stages import (
+    Count,
+    DyingOnce,
+    Numbered,
+    Pause,
+    Read,
+    SlowToOpen,
+    Stalling,
+    Valued,
+    ValuedInOrder,
+    Wait,
+)
+from tests.graph_witness import (
+    PATIENCE_S,
+    ListSinks,
+    Notes,
+    is_dead,
+    outcomes,
+    processes_of,
+    segments_of,
+    until,
+)
 
 from sightline import StreamSpec, Web
 from sightline.errors import GraphError, OutputError, PipelineError
@@ -57,9 +80,10 @@ def test_a_source_can_be_replaced_again_and_again(graphs):
     notes = Notes()
     with graphs.start([Read(), Count()], [paced("a")], [notes], handlers=2) as run:
         until(lambda: frames(run, "a") > 0)
-        for _ in range(10):
-            before = frames(run, "a")
+        for n in range(1, 11):
             run.replace("a", Numbered("x", 100_000))
+            until(lambda n=n: run.stats()["streams"]["a"]["replacements"] == n)
+            before = frames(run, "a")
             until(lambda before=before: frames(run, "a") > before + 20)
         run.replace("a", Numbered("x", 5))
         assert run.wait(PATIENCE_S)
@@ -93,16 +117,152 @@ def test_what_cannot_be_replaced_is_refused(graphs):
         until(lambda: frames(run, "b") > before)
 
 
-def test_a_replacement_that_cannot_be_opened_ends_its_stream_alone(graphs, tmp_path):
+def test_a_replacement_that_cannot_be_opened_leaves_its_stream_as_it_was(graphs, tmp_path):
     notes = Notes()
-    with graphs.start([Read()], [paced("a"), paced("b", 300)], [notes], handlers=1) as run:
-        until(lambda: frames(run, "a") > 10)
+    sources = [Stalling(30, tmp_path / "go on", name="a", count=60), paced("b", 300)]
+    with graphs.start([Read(), Count()], sources, [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") == 30)
         run.replace("a", str(tmp_path / "none.mp4"))
+        assert run.stats()["replacing"]["a"]["place"] == str(tmp_path / "none.mp4")
+        assert "none.mp4" in until(lambda: run.stats()["replacing"]["a"]["error"])
+        (tmp_path / "go on").touch()
         assert run.wait(PATIENCE_S)
-    assert "none.mp4" in str(run.report.streams["a"].error)
-    assert notes.seqs("a") == list(range(run.report.streams["a"].run.frames))
+    assert [data["count"] for data in notes.data("a")] == list(range(1, 61))
     assert notes.seqs("b") == list(range(300))
-    assert not run.report.complete
+    assert run.report.streams["a"].replacements == 0
+    assert run.report.complete
+
+
+def test_a_replacement_whose_process_dies_before_it_is_open_leaves_its_stream_as_it_was(
+    graphs, tmp_path
+):
+    with graphs.start([Read()], [paced("a")], [Notes()], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        (first,) = processes_of(run, "feeder").values()
+        run.replace("a", SlowToOpen(tmp_path / "never"))
+        (second,) = set(processes_of(run, "feeder").values()) - {first}
+        os.kill(second, signal.SIGKILL)
+        assert "died" in until(lambda: run.stats()["replacing"]["a"]["error"])
+        before = frames(run, "a")
+        until(lambda: frames(run, "a") > before)
+        assert list(processes_of(run, "feeder").values()) == [first]
+
+
+def test_a_replacement_that_talks_nonsense_leaves_its_stream_as_it_was(graphs):
+    babbling = Numbered()
+    object.__setattr__(babbling.info, "frame_count", 0.5)
+    with graphs.start([Read()], [paced("a")], [Notes()], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", babbling)
+        assert "malformed" in until(lambda: run.stats()["replacing"]["a"]["error"])
+        before = frames(run, "a")
+        until(lambda: frames(run, "a") > before)
+        until(lambda: len(processes_of(run, "feeder")) == 1)
+
+
+def test_a_source_goes_on_until_the_one_in_its_place_is_open(graphs, tmp_path):
+    sinks = ListSinks()
+    with graphs.start([Read()], [paced("a")], [sinks], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", SlowToOpen(tmp_path / "open", count=50))
+        assert run.stats()["replacing"]["a"]["error"] is None
+        before = frames(run, "a")
+        until(lambda: frames(run, "a") > before + 20)
+        (tmp_path / "open").touch()
+        assert run.wait(PATIENCE_S)
+    assert run.stats()["replacing"] == {}
+    a = run.report.streams["a"]
+    assert (a.replacements, a.admitted) == (1, outcomes(a))
+    written = sinks.streams["a"].frames
+    first = len(written) - 50
+    assert [frame.seq for frame in written] == list(range(len(written)))
+    assert [frame.data["read"] for frame in written] == [*range(first), *range(50)]
+    pts = [frame.pts for frame in written]
+    assert [later - pts[first] for later in pts[first:]] == list(range(50))
+    assert pts[first] > pts[first - 1]
+    assert run.report.complete
+
+
+def test_a_stream_waits_for_its_new_source_when_the_one_before_is_at_its_end(graphs, tmp_path):
+    notes = Notes()
+    with graphs.start([Read()], [paced("a", 40)], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", SlowToOpen(tmp_path / "open", count=50))
+        until(lambda: frames(run, "a") == 40)
+        (tmp_path / "open").touch()
+        assert run.wait(PATIENCE_S)
+    assert [data["read"] for data in notes.data("a")] == [*range(40), *range(50)]
+    assert notes.streams["a"].closed == 1
+
+
+def test_a_stream_ends_as_it_would_have_when_no_new_source_comes(graphs, tmp_path):
+    with graphs.start([Read()], [paced("a", 40)], [Notes()], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        (first,) = processes_of(run, "feeder").values()
+        run.replace("a", SlowToOpen(tmp_path / "never"))
+        (second,) = set(processes_of(run, "feeder").values()) - {first}
+        until(lambda: frames(run, "a") == 40)
+        os.kill(second, signal.SIGKILL)
+        assert run.wait(PATIENCE_S)
+    assert run.report.complete
+
+
+def test_a_stream_whose_new_source_is_opening_can_be_removed(graphs, tmp_path):
+    with graphs.start([Read()], [paced("a")], [Notes()], handlers=1, stay=True) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", SlowToOpen(tmp_path / "never"))
+        pids = list(processes_of(run, "feeder").values())
+        assert len(pids) == 2
+        run.remove("a")
+        assert all(is_dead(pid) for pid in pids)
+        until(lambda: segments_of(run) == {})
+
+
+def test_the_last_of_several_replacements_counts(graphs, tmp_path):
+    notes = Notes()
+    with graphs.start([Read()], [paced("a")], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", SlowToOpen(tmp_path / "never"))
+        run.replace("a", Numbered(count=50))
+        assert run.wait(PATIENCE_S)
+    assert [data["read"] for data in notes.data("a")][-50:] == list(range(50))
+    assert run.report.streams["a"].replacements == 1
+
+
+def test_a_live_source_in_the_place_of_a_file_loses_no_frame_either(graphs):
+    notes = Notes()
+    stages = [Pause(0.003, exact=True), Read()]
+    with graphs.start(stages, [paced("a")], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.replace("a", Numbered("cam", 300, live=True))
+        assert run.wait(PATIENCE_S)
+    a = run.report.streams["a"]
+    assert a.policy.mode.value == "every-frame"
+    assert a.drops == {}
+    assert [data["read"] for data in notes.data("a")][-300:] == list(range(300))
+
+
+@pytest.mark.parametrize("stage", [Valued, ValuedInOrder])
+def test_a_value_that_cannot_be_sent_to_another_process_is_refused_and_changes_nothing(
+    graphs, stage
+):
+    notes = Notes()
+    with graphs.start([Read(), stage()], [paced("a")], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.change(stage.name, value=1)
+        with pytest.raises(PipelineError, match="cannot be sent"):
+            run.change(stage.name, other=np.zeros(3))
+        until(lambda: notes.data("a")[-1]["value"] == 1)
+        (pid,) = processes_of(run, "handler").values()
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: run.stats()["handler_restarts"] == 1)
+        before = frames(run, "a")
+        until(lambda: frames(run, "a") > before + 20)
+        run.add(paced("b", 20))
+        until(lambda: frames(run, "b") == 20)
+    for name in "ab":
+        last = notes.data(name)[-1]
+        assert (last["value"], last["other"]) == (1, 0)
 
 
 def test_a_stream_that_no_sink_can_take_is_given_up_alone(graphs):

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 from tests.graph_stages import (
+    Boxes,
     Crop,
     Flip,
+    Growing,
     Hoard,
+    Keep,
+    Measure,
     Numbered,
     Previous,
     Read,
@@ -15,10 +19,12 @@ from tests.graph_stages import (
     number_of,
     numbered,
 )
-from tests.graph_witness import ListSinks, Notes, segments_of, until
+from tests.graph_witness import ListSinks, Notes, outcomes, segments_of, until
 
 import sightline as sl
 from sightline.errors import GraphError, SharedMemoryError
+from sightline.pipeline.per_object import PerObject
+from sightline.pipeline.stream_spec import StreamSpec
 from sightline.transport.segment import free_bytes
 
 STAGES = {
@@ -46,11 +52,49 @@ def test_a_window_of_one_frame_suffices_for_a_sink_that_keeps_all(graphs):
     assert [number_of(frame.image) for frame in sinks.streams["a"].frames] == list(range(60))
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_the_window_bounds_memory_when_frames_grow(graphs, tmp_path, live):
+    notes, peak, window = Notes(), 0, 5 * 480 * 640 * 3  # outputs included
+    flag = tmp_path / "flag"
+    source = StreamSpec(Growing(5, flag, live=live, count=200), rate=100)
+    with graphs.start([Renew(), Read()], [source], [notes], window_bytes=window) as run:
+        until(lambda: notes.streams and notes.seqs("numbers"))
+        flag.touch()
+        while not run.wait(0.002):
+            peak = max(peak, sum(segments_of(run).values()))
+    assert 0.5 * window < peak < 1.01 * window
+    stream = run.report.streams["numbers"]
+    assert stream.admitted == outcomes(stream) == 200
+    assert all(seq == shown == data["read"] for seq, shown, data in notes.streams["numbers"].lines)
+    assert live or notes.seqs("numbers") == list(range(200))
+
+
+def test_a_stream_ends_when_the_window_does_not_hold_its_frames_any_more(graphs):
+    notes = Notes()
+    report = graphs.run([Read()], [Growing(40)], [notes], window_bytes=500_000)
+    assert "window_bytes=500000 holds no frame" in str(report.streams["numbers"].error)
+    assert notes.seqs("numbers") == list(range(40))
+
+
 def test_a_stage_in_order_may_keep_the_image_before(graphs):
     notes = Notes()
     graphs.run([Renew(), Previous()], [Numbered("a", 80)], [notes])
 
     assert [data["previous"] for data in notes.data("a")] == [None, *range(79)]
+
+
+def test_a_stage_in_order_may_keep_the_image_of_a_frame_that_fails_later(graphs):
+    """The frame never comes back to its lane, which would have noticed."""
+    notes = Notes()
+    report = graphs.run(
+        [Boxes(), Keep(22), PerObject(Measure(fail=22))],
+        [Numbered("a", 120)],
+        [notes],
+        handlers=1,
+    )
+
+    assert [failure.seq for failure in report.streams["a"].run.failed] == [22]
+    assert [data["kept"] for data in notes.data("a")] == [None] * 22 + [22] * 97
 
 
 @pytest.mark.parametrize("start", [0, 15])

@@ -9,6 +9,7 @@ from tests.graph_stages import (
     Fractional,
     Measure,
     Numbered,
+    OpensWhen,
     Pause,
     Previous,
     Raising,
@@ -28,7 +29,7 @@ from tests.graph_witness import (
     until,
 )
 
-from sightline.errors import GraphError, MediaError
+from sightline.errors import GraphError, MediaError, OutputError
 from sightline.pipeline.per_object import PerObject
 from sightline.pipeline.stream_spec import StreamSpec
 
@@ -36,6 +37,19 @@ from sightline.pipeline.stream_spec import StreamSpec
 def only(items):
     """Return the items if there is but one."""
     return list(items) if len(items) == 1 else None
+
+
+class OnlyFor(Notes):
+    """Makes no sink but for one stream."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def for_stream(self, stream):
+        if stream.name != self.name:
+            raise OutputError(f"this is not for {stream.name}")
+        return super().for_stream(stream)
 
 
 STAGES = [Renew(), Read(), Count()]
@@ -171,6 +185,66 @@ def test_a_source_that_is_added_and_is_not_there_is_reported_and_others_go_on(gr
     check_good(notes, run.report)
     assert "nowhere.mp4" in str(run.report.unopened["lost"])
     assert not run.report.complete
+
+
+def test_a_source_that_is_added_in_vain_while_stages_open_leaves_the_others_complete(
+    graphs, tmp_path
+):
+    notes, flag = Notes(), tmp_path / "open"
+    run = graphs.start([OpensWhen(flag), *STAGES], [Numbered("good", 120)], [notes], stay=True)
+    run.add(StreamSpec(tmp_path / "nowhere.mp4", name="lost"))
+    assert "nowhere.mp4" in until(lambda: run.stats()["unopened"])["lost"]
+    flag.touch()
+    until(lambda: run.stats()["streams"].get("good", {}).get("ended"))
+    run.stop()
+
+    check_good(notes, run.report)
+    assert not run.report.complete
+
+
+def test_a_stream_that_is_added_while_stages_open_and_has_no_sink_leaves_the_others_complete(
+    graphs, tmp_path
+):
+    notes, flag = OnlyFor("good"), tmp_path / "open"
+    run = graphs.start([OpensWhen(flag), *STAGES], [Numbered("good", 120)], [notes], stay=True)
+    run.add(StreamSpec(Numbered("lost"), name="lost"))
+    until(lambda: "lost" in run.stats()["streams"])
+    flag.touch()
+    until(lambda: run.stats()["streams"].get("good", {}).get("ended"))
+    run.stop()
+
+    check_good(notes, run.report)
+    assert "this is not for lost" in str(run.report.streams["lost"].error)
+
+
+def test_a_source_that_could_not_be_opened_may_be_added_again(graphs, tmp_path):
+    notes = Notes()
+    run = graphs.start(STAGES, [], [notes], stay=True)
+    run.add(StreamSpec(tmp_path / "nowhere.mp4", name="x"))
+    until(lambda: run.stats()["unopened"])
+
+    run.add(StreamSpec(Numbered("x", 50), name="x"))
+    until(lambda: run.stats()["streams"].get("x", {}).get("ended"))
+
+    assert run.stats()["unopened"] == {}
+    run.stop()
+    check_good(notes, run.report, "x", 50)
+
+
+def test_the_name_of_a_stream_that_is_over_is_not_given_to_another(graphs):
+    notes = Notes()
+    run = graphs.start(STAGES, [Numbered("x", 30)], [notes], stay=True)
+    until(lambda: run.stats()["streams"].get("x", {}).get("ended"))
+    until(lambda: "x" not in run.stats()["under_way"])
+
+    with pytest.raises(GraphError, match="there is a stream 'x' already"):
+        run.add(StreamSpec(Numbered("y", 5), name="x"))
+    run.add(Numbered("x", 5))
+    until(lambda: run.stats()["streams"].get("x-2", {}).get("ended"))
+    run.stop()
+
+    check_good(notes, run.report, "x", 30)
+    check_good(notes, run.report, "x-2", 5)
 
 
 def test_streams_can_be_added_and_removed_while_others_run(graphs, tmp_path):

@@ -35,7 +35,8 @@ class Source:
         self.ledger.window = 4
 
     def admit(self, count):
-        for seq in range(self.ledger.admitted, self.ledger.admitted + count):
+        read = self.ledger.admitted + self.ledger.left_out
+        for seq in range(read, read + count):
             self.ledger.admit(admit(seq))
 
     def assign(self):
@@ -160,6 +161,30 @@ def test_a_full_window_drops_the_oldest_frame_that_waits_and_its_slots_come_back
     assert [told.dropped_by for told in source.ledger.relayed(b"a")] == [
         "dispatch: window full"
     ] * 2
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTO, Mode.FRESHEST])
+def test_frames_of_a_live_source_that_nobody_takes_get_no_number_once_they_are_very_many(mode):
+    source = Source(mode)
+    source.admit(5000)
+    assert len(source.ledger) == source.ledger.admitted == 1000
+    assert source.ledger.left_out == 4000
+    source.done()
+    assert Counter(source.released) == Counter(slot(n, k) for n in range(5000) for k in (0, 1))
+    source.ledger.join(b"a", batch=1)
+    assert source.assign() == []
+    told = [result.frame.seq for result in source.ledger.relayed(b"a")]
+    assert sorted(told) == list(range(1000))
+    source.done(*told)
+    source.admit(1)
+    assert source.assign() == [(b"a", 1000)]
+    assert (source.ledger.admitted, source.ledger.left_out) == (1001, 4000)
+
+
+def test_no_frame_of_a_recording_is_left_out():
+    source = Source()
+    source.admit(1500)
+    assert (len(source.ledger), source.ledger.left_out) == (1500, 0)
 
 
 def test_what_is_abandoned_can_still_be_answered(source):

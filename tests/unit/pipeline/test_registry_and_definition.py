@@ -101,6 +101,15 @@ def test_a_stage_of_the_users_own_module_is_found(tmp_path, monkeypatch):
     assert definition.pipeline.named_stages[0][0] == "gray"
 
 
+def test_a_mistake_in_the_users_own_module_is_said_with_its_place(tmp_path, monkeypatch):
+    (tmp_path / "mistaken_stages_for_test.py").write_text("import os\nclass Gray(\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(
+        PipelineError, match=r"mistaken_stages_for_test\.py, line 2: '\(' was never"
+    ):
+        parse_definition({"stages": ["mistaken_stages_for_test:Gray"]})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -118,6 +127,8 @@ def test_a_stage_of_the_users_own_module_is_found(tmp_path, monkeypatch):
         ({"stages": [{"detect": {"detector": "yolo-q"}}]}, "yolo-q"),
         ({"stages": ["no_such_module:Stage"]}, "cannot load the stage 'no_such_module:Stage'"),
         ({"stages": ["json:dumps"]}, "missing a required argument: 'obj'"),
+        ({"stages": ["os:sep"]}, "stage 'os:sep' is to name a class, but is '/'"),
+        ({"stages": ["builtins:type"]}, "stage 'builtins:type'"),
         (
             {"stages": ["draw"], "source": ["a"]},
             "a source is a path, URL or camera index, not ['a']",
@@ -145,6 +156,7 @@ def test_what_is_wrong_in_a_definition_is_said(content, message):
         (b"stages: [draw\n", "line 2: this is not valid YAML"),
         (b"\xff\xfe\x00", "not UTF-8"),
         (b"stages: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        (b"source: 2024-13-45\n", "broken.yaml: a value makes no sense: month must be in 1..12"),
     ],
 )
 def test_what_is_no_pipeline_file_is_named(tmp_path, text, message):

@@ -29,6 +29,25 @@ def test_a_frame_takes_a_slot_of_each_kind_and_gives_both_back(prefix):
     slots.close()
 
 
+def test_a_frame_that_is_larger_than_those_before_waits_until_their_slots_are_back(prefix):
+    slots = FrameSlots(prefix, frames=3, outputs=True)
+    slots.fit(100)
+    slot, output = slots.acquire()
+    larger = slot.capacity + 1
+    assert not slots.holds(larger)
+    slots.lower(2)
+    assert (slots.free, slots.can_take(100), slots.can_take(larger)) == (1, True, False)
+    slots.release(slot)
+    assert not slots.can_take(larger)
+    slots.release(output)
+    assert slots.can_take(larger)
+    slots.fit(larger)
+    taken = [slots.acquire(), slots.acquire()]
+    assert min(each.capacity for pair in taken for each in pair) >= larger
+    assert slots.acquire() is None
+    slots.close()
+
+
 def test_without_outputs_a_frame_takes_one_slot(prefix):
     slots = FrameSlots(prefix, frames=1, outputs=False)
     slots.fit(12)

@@ -54,6 +54,34 @@ def test_before_the_size_of_a_frame_is_known_there_is_no_slot(pool):
         pool.acquire()
 
 
+def test_a_lower_number_of_slots_holds_for_those_that_are_out_too(pool):
+    pool.fit(100)
+    first, second = pool.acquire(), pool.acquire()
+    pool.lower(1)
+    pool.lower(2)
+    assert (pool.slots, pool.free) == (1, 0)
+    pool.release(first)
+    assert (pool.free, pool.acquire()) == (0, None)
+    pool.release(second)
+    assert pool.free == 1
+    with pytest.raises(ValueError, match="1 or more"):
+        pool.lower(0)
+
+
+def test_larger_slots_need_no_more_memory_once_the_smaller_ones_are_back(pool, prefix):
+    pool.fit(100)
+    assert pool.holds(100)
+    ref = pool.acquire()
+    larger = ref.capacity + 1
+    assert not pool.holds(larger)
+    assert not pool.can_fit(larger)
+    pool.release(ref)
+    assert pool.can_fit(larger)
+    pool.fit(larger)
+    assert pool.holds(larger)
+    assert len(segments(prefix)) == 1
+
+
 def test_an_array_lies_in_the_slot(pool):
     pool.fit(6)
     ref = pool.acquire()
