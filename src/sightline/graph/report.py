@@ -170,6 +170,11 @@ class GraphReport:
         return sum(stream.run.frames for stream in self.streams.values())
 
     @property
+    def longest_s(self) -> float:
+        """Seconds that all of it took; a first frame may have come before the graph began."""
+        return max([self.wall_s, *(stream.run.wall_s for stream in list(self.streams.values()))])
+
+    @property
     def rate(self) -> float:
         """Frames per second of all streams that reached the sinks lately."""
         return math.fsum(stream.rate.per_second for stream in list(self.streams.values()))
@@ -198,10 +203,10 @@ class GraphReport:
             "handler_restarts": self.handler_restarts,
             "failover": self.failovers.as_dict() if self.failovers.count else None,
             "duplicates": self.duplicates,
-            "wall_s": round(self.wall_s, 4),
+            "wall_s": round(self.longest_s, 4),
             "frames": self.frames,
             "rate": round(self.rate, 2),
-            "frames_per_second": round(self.frames / self.wall_s, 2) if self.wall_s else 0.0,
+            "frames_per_second": round(self.frames / self.longest_s, 2) if self.longest_s else 0.0,
             "stopped": self.stopped,
             "complete": self.complete,
         }
