@@ -84,8 +84,9 @@ class Office:
         board: Where workers say that they are there.
         wakeups: For the time when nobody else sends them.
         policy: When work is given up.
-        tidy: Called with the time, now and then; removes copies of what the service has deleted.
-        clock: Seconds since 1970.
+        tidy: Called with the time of this machine, which has dated its files, now and then; removes
+            copies of what the service has deleted.
+        clock: Seconds since 1970, as in the rows of the store.
     """
 
     store: JobStore
@@ -174,7 +175,7 @@ class Attendant:
         if self._is_due("sweep", now_s, _SWEEP_S):
             self._try(self._sweep)
         if self._is_due("tidy", now_s, _TIDY_S):
-            self._try(lambda: self._tidy(self._clock()))
+            self._try(lambda: self._tidy(time.time()))
 
     def _note_connection(self, pool: Pool, now_s: float) -> None:
         if pool.is_connected and not self._signs.is_connected:

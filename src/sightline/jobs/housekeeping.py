@@ -9,6 +9,7 @@ import logging
 import shutil
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sightline.jobs.states import JobState
@@ -86,15 +87,20 @@ class Housekeeper:
             self._storage.remove_job(job_id)
 
     def tidy(self, now_s: float) -> None:
-        """Remove files that nobody will ask for again, whoever was killed before removing them."""
+        """Remove files that nobody will ask for again, whoever was killed before removing them.
+
+        Args:
+            now_s: By the clock of this machine, which has dated the files.
+        """
         for job_id, files in self._folders():
             try:
                 state = self._store.get(job_id).state
             except UnknownJobError:
                 state = JobState.EXPIRED
-            for path in _leftovers(files, state):
-                if now_s - path.stat().st_mtime > _YOUNG_S:
-                    _remove(path)
+            with suppress(FileNotFoundError):  # somebody removes the folder while it is listed
+                for path in _leftovers(files, state):
+                    if _is_old(path, now_s):
+                        _remove(path)
 
     def _run(self) -> None:
         tidied_s = float("-inf")
@@ -133,6 +139,13 @@ def _leftovers(files: JobFiles, state: JobState) -> Iterator[Path]:
         yield from files.folder.glob("*.part")
         if state is JobState.SUCCEEDED:  # otherwise a retry goes on with them
             yield from files.folder.glob("chunks")
+
+
+def _is_old(path: Path, now_s: float) -> bool:
+    try:
+        return now_s - path.stat().st_mtime > _YOUNG_S
+    except FileNotFoundError:  # somebody has removed it since it was listed
+        return False
 
 
 def _remove(path: Path) -> None:

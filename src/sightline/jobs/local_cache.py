@@ -1,6 +1,7 @@
 """The copies on this machine of files of a remote store: who uses them, and how much there is.
 
-    locks/JOB        shared by those who use the files of a job; its time says when they did last
+    locks/JOB        shared by those who use the files of a job; its time says when they did last;
+                     goes with the files, or at the next trim if somebody else has removed them
     fetching/NAME    a file that is being fetched; its lock says that somebody does
 
 The unit is a job. Nobody using it, everything in its folder has been put into the store, or is
@@ -15,11 +16,11 @@ import shutil
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 __all__ = ["LocalCache"]
 
@@ -107,6 +108,8 @@ class LocalCache:
                 break
             if self._drop(path):
                 total -= sizes[path]
+        for lock in _entries(self._locks):
+            self._drop_unneeded(lock)
         for path in _entries(self._fetching):
             self._drop_stale(path)
 
@@ -130,6 +133,17 @@ class LocalCache:
         finally:
             os.close(descriptor)
         return True
+
+    def _drop_unneeded(self, lock: Path) -> None:
+        """Remove the lock of a job whose files somebody else has removed."""
+        folder = self._jobs / lock.name
+        if folder.exists() or (descriptor := _locked(lock, fcntl.LOCK_EX)) is None:
+            return
+        try:
+            if not folder.exists():  # nor was it made before we had the lock
+                lock.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
 
     def _drop_stale(self, path: Path) -> None:
         try:
@@ -173,9 +187,10 @@ def _entries(folder: Path) -> list[Path]:
 
 def _size_on_disk(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            continue
+    for parent, folders, files in os.walk(folder):  # which bears that folders go meanwhile
+        for name in (*folders, *files):
+            try:
+                total += Path(parent, name).stat().st_blocks * 512
+            except FileNotFoundError:
+                continue
     return total

@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import pytest
 from tests.graph_witness import until
@@ -127,6 +128,25 @@ def test_a_folder_without_job_is_removed_once_it_is_old(jobs):
     jobs.housekeeper().tidy(jobs.now_s)
     assert not old.exists()
     assert young.exists()
+
+
+def test_a_job_that_is_deleted_meanwhile_keeps_no_other_from_being_tidied(jobs):
+    folders = [jobs.make_files(f"job-{number}") for number in range(6)]
+
+    class SomebodyDeletes(MemoryJobStore):
+        """Lets a client delete the second job just after the folders were listed."""
+
+        asked = 0
+
+        def get(self, job_id):
+            self.asked += 1
+            if self.asked == 2:
+                shutil.rmtree(jobs.storage.job(job_id).folder)
+            return super().get(job_id)
+
+    jobs.store = SomebodyDeletes()
+    jobs.housekeeper().tidy(jobs.now_s)
+    assert [folder for folder in folders if folder.exists()] == []
 
 
 def test_a_folder_that_cannot_be_a_jobs_is_left_alone(jobs):

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from tests.graph_witness import until
 from sightline.jobs.local_cache import LocalCache
 
 ROOM = 100_000
+PLENTY = 10**9
 SIZE = 40_960
 
 
@@ -62,6 +64,55 @@ def test_a_job_that_is_used_counts_as_used_now(tmp_path):
         pass
     cache.trim()
     assert jobs(tmp_path) == {"a", "c"}
+
+
+def locks(root):
+    return {path.name for path in (root / "locks").iterdir()}
+
+
+def test_locks_of_jobs_whose_files_were_removed_go_and_others_stay(tmp_path):
+    cache = LocalCache(tmp_path, most_bytes=ROOM)
+    for job_id in "abc":
+        with cache.using(job_id):
+            fill(tmp_path, job_id, size=1)
+    for job_id in "ab":
+        shutil.rmtree(tmp_path / "jobs" / job_id)
+    with cache.using("b"), cache.using("new"):
+        cache.trim()
+        assert locks(tmp_path) == {"b", "c", "new"}
+
+
+def trim_until(root, ended):
+    while not ended.is_set():
+        LocalCache(root, most_bytes=PLENTY).trim()
+
+
+@pytest.fixture
+def trimming(tmp_path):
+    """Another process that looks through the copies all the time."""
+    context = multiprocessing.get_context("forkserver")
+    ended = context.Event()
+    process = context.Process(target=trim_until, args=(tmp_path, ended))
+    process.start()
+    yield
+    ended.set()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+@pytest.mark.usefixtures("trimming")
+def test_files_that_are_made_and_removed_while_locks_are_looked_through_are_nobodys_loss(tmp_path):
+    cache = LocalCache(tmp_path, most_bytes=PLENTY)
+    for _ in range(100):
+        with cache.using("a"):
+            pass
+        with cache.using("a"):
+            made = fill(tmp_path, "a", size=1)
+            for number in range(30):
+                (made.parent / str(number)).mkdir()
+        assert made.exists()
+        shutil.rmtree(tmp_path / "jobs" / "a")
+    until(lambda: locks(tmp_path) == set(), 60)
 
 
 def test_a_cache_without_any_file_can_be_trimmed(tmp_path):
