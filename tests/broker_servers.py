@@ -16,6 +16,8 @@ from tests.graph_witness import until
 __all__ = ["RabbitServer", "RedisServer", "free_port", "is_there"]
 
 _PATIENCE_S = 120
+_TICK_MS = 1000
+"""How often RabbitMQ looks for messages that were not acknowledged."""
 
 
 def free_port():
@@ -110,13 +112,20 @@ class RedisServer(_Server):
 
 
 class RabbitServer(_Server):
-    """RabbitMQ, from Debian's `rabbitmq-server`; durable queues outlive its death."""
+    """RabbitMQ, from Debian's `rabbitmq-server`; durable queues outlive its death.
+
+    Args:
+        folder: Where it keeps everything.
+        takes_back_s: How long it waits for a message to be acknowledged; after that it closes the
+            channel.
+    """
 
     package = "rabbitmq-server"
     program = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, takes_back_s=1800.0):
         super().__init__(folder)
+        self._takes_back_s = takes_back_s
         self._node = f"sightline-{secrets.token_hex(4)}@localhost"
         self._distribution_port, self._names_port = free_port(), free_port()
         self._host = "/"
@@ -163,7 +172,9 @@ class RabbitServer(_Server):
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
             "RABBITMQ_CONF_ENV_FILE": f"{folder}/none.conf",
             "RABBITMQ_CONFIG_FILE": f"{folder}/none",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 "
+            f"-rabbit consumer_timeout {self._takes_back_s * 1000:.0f} "
+            f"-rabbit channel_tick_interval {_TICK_MS}",
         }
 
     def _answers(self):

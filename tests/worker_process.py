@@ -25,13 +25,15 @@ class WorkerProcess:
         broker: URL of the broker.
         options: More of the command line.
         environment: More of the environment.
+        program: What is run: `sightline worker`, or what stands for it.
 
     Attributes:
         health: Where it tells how it is.
     """
 
-    def __init__(self, service, broker, *options, environment=None):
+    def __init__(self, service, broker, *options, environment=None, program="sightline worker"):
         self.health = None
+        self._program = program.split()
         self._environment = environment or {}
         self._options = ["--data", str(service.root), "--database", service.url, *options]
         self._options += ["--broker", broker, "--detector", "demo", "--health", "0"]
@@ -57,7 +59,7 @@ class WorkerProcess:
         root = str(Path(__file__).parents[1])
         with self._output.open("a") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sightline", "worker", *self._options],
+                [sys.executable, "-m", *self._program, *self._options],
                 stdout=subprocess.PIPE,
                 stderr=output,
                 text=True,

@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 from celery import Celery
 
 from sightline.broker.lint import check_settings
-from sightline.broker.settings import GRACE_S, celery_settings
+from sightline.broker.settings import celery_settings
 from sightline.jobs.states import Queue
 
 if TYPE_CHECKING:
     from sightline.broker.options import BrokerOptions
 
-__all__ = ["FOLLOW", "PROCESS", "WORK", "Hands", "make_celery", "task_of"]
+__all__ = ["PROCESS", "WORK", "Hands", "make_celery"]
 
 WORK = "sightline.work"
-"""Does a task of a queue whose tasks are short; acknowledged when it is done."""
-FOLLOW = "sightline.follow"
-"""Does a task of a queue whose tasks may take hours, such as a final pass that follows its chunks.
+"""Does a task of a queue, however long it takes: one that hangs is ended by its own process.
 
-Acknowledged when it begins: RabbitMQ takes a message back after half an hour, and the rows know."""
+Acknowledged when the task is done, or when it has taken a while; see `held_messages`."""
 PROCESS = "sightline.process"
 """Submits a job; for other programs."""
 
-_LONG = frozenset({Queue.FINALIZE, Queue.INTERACTIVE})
+_SUBMIT_LIMIT_S = 300.0
 
 
 class Hands(Protocol):
@@ -35,11 +33,6 @@ class Hands(Protocol):
 
     def submit(self, fields: dict[str, Any], *, message_id: str) -> str:
         """Submit a job; return its id."""
-
-
-def task_of(queue: Queue) -> str:
-    """Name the Celery task that wakes a worker for a queue."""
-    return FOLLOW if queue in _LONG else WORK
 
 
 def make_celery(options: BrokerOptions, *, hands: Hands | None = None) -> Celery:
@@ -56,11 +49,11 @@ def make_celery(options: BrokerOptions, *, hands: Hands | None = None) -> Celery
     check_settings(settings, options=options)
     application = Celery("sightline", set_as_current=False)
     application.conf.update(settings)
-    _register(application, hands, limit_s=options.chunk_limit_s + GRACE_S)
+    _register(application, hands)
     return application
 
 
-def _register(application: Celery, hands: Hands | None, *, limit_s: float) -> None:
+def _register(application: Celery, hands: Hands | None) -> None:
     def at_work() -> Hands:
         if hands is None:
             raise RuntimeError("this process sends wake-ups, and does no work")
@@ -72,6 +65,5 @@ def _register(application: Celery, hands: Hands | None, *, limit_s: float) -> No
     def process(self: Any, source_url: str, **fields: Any) -> str:
         return at_work().submit({"source_url": source_url, **fields}, message_id=self.request.id)
 
-    application.task(work, name=WORK, shared=False, time_limit=limit_s)
-    application.task(work, name=FOLLOW, shared=False, acks_late=False)
-    application.task(process, name=PROCESS, shared=False, bind=True, time_limit=limit_s)
+    application.task(work, name=WORK, shared=False)
+    application.task(process, name=PROCESS, shared=False, bind=True, time_limit=_SUBMIT_LIMIT_S)

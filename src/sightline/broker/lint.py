@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Complaint", "WorkerShape", "check_settings", "lint"]
 
-_RABBITMQ_TAKES_BACK_S = 1800.0
 _NEVER_WAS = {
     "CELERYD_AUTOSCALER_SETTINGS": "there is no such setting, and never was; the bounds of "
     "autoscale are an option of the worker: --autoscale MAX,MIN",
@@ -100,7 +99,7 @@ def lint(
         ),
         *_required(settings),
         *_times(settings, options),
-        *_brokers(settings, options, worker),
+        *_autoscale(settings, worker),
     ]
 
 
@@ -156,32 +155,23 @@ def _times(settings: Mapping[str, Any], options: BrokerOptions) -> Iterator[Comp
                 "must have a visibility_timeout: each process gives back what is older than its"
                 " own",
             )
-        elif visibility_s <= options.chunk_limit_s:
+        elif visibility_s <= options.hold_s:
             yield Complaint(
                 "broker_transport_options",
-                f"visibility_timeout of {visibility_s:g} s must be longer than the chunk limit of "
-                f"{options.chunk_limit_s:g} s: Redis would wake more and more workers for one task "
-                "(celery#5935)",
+                f"visibility_timeout of {visibility_s:g} s must be longer than the "
+                f"{options.hold_s:g} s for which workers hold a message: Redis would wake more and "
+                "more workers for one task (celery#5935)",
             )
     for name in ("task_time_limit", "task_soft_time_limit"):
-        limit_s = settings.get(name)
-        if limit_s is not None and limit_s < options.chunk_limit_s:
+        if settings.get(name) is not None:
             yield Complaint(
                 name,
-                f"{limit_s:g} s is less than the chunk limit of {options.chunk_limit_s:g} s, and "
-                "final passes have none",
+                f"must not be set, here to {settings[name]!r}: a download, a chunk or a final pass "
+                "may take hours, and the process of one that hangs is ended anyway",
             )
 
 
-def _brokers(
-    settings: Mapping[str, Any], options: BrokerOptions, worker: WorkerShape
-) -> Iterator[Complaint]:
-    if options.is_amqp and options.chunk_limit_s >= _RABBITMQ_TAKES_BACK_S:
-        yield Complaint(
-            "chunk_limit_s",
-            f"must be less than {_RABBITMQ_TAKES_BACK_S:g} s, not {options.chunk_limit_s:g} s: "
-            "RabbitMQ closes the channel of whoever has not acknowledged a message by then",
-        )
+def _autoscale(settings: Mapping[str, Any], worker: WorkerShape) -> Iterator[Complaint]:
     if worker.autoscales and settings.get("task_default_queue_type") == "quorum":
         yield Complaint(
             "task_default_queue_type",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["BrokerError", "BrokerOptions", "redacted"]
 
 _SCHEMES = ("redis", "rediss", "amqp", "amqps")
-_FOREVER_S = 10 * 365 * 86400.0
+_RABBITMQ_HOLDS_S = 1800.0
 
 
 class BrokerError(SightlineError, ValueError):
@@ -23,17 +23,17 @@ class BrokerError(SightlineError, ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerOptions:
-    """How to reach the broker, and how long a chunk may take.
+    """How to reach the broker, and how long it waits for workers.
 
     Attributes:
         url: `redis://…`, `rediss://…`, `amqp://…` or `amqps://…`.
-        chunk_limit_s: A worker process that is busy with an ingest or a chunk for longer is killed.
-            RabbitMQ takes a message back after 30 minutes.
+        hold_s: A worker lets go of a message after so long, though its task goes on: RabbitMQ
+            closes the channel of one that does not within 30 minutes.
         extra: Further settings of Celery by their names, which come before ours.
     """
 
     url: str = field(repr=False)
-    chunk_limit_s: float = 1500.0
+    hold_s: float = 600.0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,8 +42,11 @@ class BrokerOptions:
                 f"a broker is {', '.join(f'{name}://' for name in _SCHEMES)}, "
                 f"not {redacted(self.url)!r}"
             )
-        if not 1 <= self.chunk_limit_s < _FOREVER_S:
-            raise BrokerError(f"chunk_limit_s must be 1 or more, but is {self.chunk_limit_s}")
+        if not 0 < self.hold_s < _RABBITMQ_HOLDS_S:
+            raise BrokerError(
+                f"hold_s must be more than 0 and less than {_RABBITMQ_HOLDS_S:g}, "
+                f"but is {self.hold_s:g}"
+            )
 
     @property
     def scheme(self) -> str:

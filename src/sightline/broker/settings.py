@@ -15,12 +15,10 @@ from sightline.jobs.states import Queue
 if TYPE_CHECKING:
     from sightline.broker.options import BrokerOptions
 
-__all__ = ["FOREIGN_QUEUE", "GRACE_S", "celery_settings", "visibility_timeout_s"]
+__all__ = ["FOREIGN_QUEUE", "celery_settings", "visibility_timeout_s"]
 
 FOREIGN_QUEUE = "celery"
 """Where `send_task` of a program that knows nothing of our queues puts its messages."""
-GRACE_S = 60.0
-"""Between the limit at which a worker is to end a task itself, and that at which it is killed."""
 
 _CONNECT_S = 5.0
 _SOCKET_S = 30.0
@@ -31,9 +29,9 @@ _PROCESS_START_S = 120.0
 def visibility_timeout_s(options: BrokerOptions) -> float:
     """Say after which time Redis gives a message back that nobody has acknowledged.
 
-    Three times as long as a chunk can take at most: an earlier return would wake a worker in vain.
+    Three times as long as a worker holds one at most: an earlier return would wake others in vain.
     """
-    return 3 * (options.chunk_limit_s + GRACE_S)
+    return 3 * options.hold_s
 
 
 def celery_settings(options: BrokerOptions) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kombu.exceptions import OperationalError
 
-from sightline.broker.application import task_of
+from sightline.broker.application import WORK
 from sightline.broker.options import BrokerError
 from sightline.errors import SightlineError
 from sightline.jobs.states import Queue
@@ -96,7 +96,7 @@ class WakeUps:
     def _send(self, connection: Connection, queue: Queue, number: int) -> None:
         if number <= 0:
             return
-        task = self._application.tasks[task_of(queue)]
+        task = self._application.tasks[WORK]
         with self._application.amqp.Producer(connection) as producer:
             for _ in range(number):
                 task.apply_async(

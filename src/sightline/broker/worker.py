@@ -3,7 +3,8 @@
 main process                                          processes of the pool
 ┌───────────────────────────────────────────────┐     ┌───────────────────────────────┐
 │ Celery: messages, pool, autoscale, signals    │────►│ desk: claims a task, does it, │
-│ attendant: lost processes, card, sweeps       │     │ wakes others                  │
+│ held messages: lets go of them in time        │     │ wakes others                  │
+│ attendant: lost processes, card, sweeps       │     │                               │
 │ health: /livez, /readyz                       │     └───────────────────────────────┘
 └───────────────────────────────────────────────┘
 """
@@ -28,6 +29,7 @@ from sightline.broker.application import make_celery
 from sightline.broker.attendant import Attendant, Office, Pool, Signs
 from sightline.broker.desk import Desk, DeskOptions
 from sightline.broker.health import HealthServer
+from sightline.broker.held_messages import HeldMessages
 from sightline.broker.lint import WorkerShape, check_settings
 from sightline.broker.orders import StandingOrders
 from sightline.broker.settings import FOREIGN_QUEUE, celery_settings
@@ -140,6 +142,7 @@ class _Worker:
         self._on_ready = on_ready
         self._name = f"{socket.gethostname()}:{secrets.token_hex(4)}"
         self._signs = Signs()
+        self._held = HeldMessages(options.broker.hold_s)
         self._orders = StandingOrders()
         self._desk = Desk(self._desk_options(), self._orders)
         self._application = make_celery(options.broker, hands=self._desk)
@@ -159,7 +162,7 @@ class _Worker:
                 )
                 port = stack.enter_context(health).port
             self._connect_signals(lambda: self._on_ready(port))
-            self._application.steps["worker"].add(_loop_step(self._signs))
+            self._application.steps["worker"].add(_loop_step(self._note_loop))
             self._celery = self._make_worker()
             attendant = self._make_attendant()
             attendant.start()
@@ -233,6 +236,12 @@ class _Worker:
             is_connected=self._is_connected(),
         )
 
+    def _note_loop(self) -> None:
+        """Note that the event loop goes round, and do what is to be done in it."""
+        now_s = time.monotonic()
+        self._signs.loop_s = now_s
+        self._held.let_go(tuple(celery_state.reserved_requests), now_s)
+
     def _is_connected(self) -> bool:
         connection = getattr(getattr(self._celery, "consumer", None), "connection", None)
         return connection is not None and bool(connection.connected)
@@ -259,18 +268,14 @@ class _Worker:
             self._draining.start()
 
 
-def _loop_step(signs: Signs) -> type[StartStopStep]:
-    """Make the step of Celery's worker that notes whenever its event loop goes round."""
+def _loop_step(tick: Callable[[], object]) -> type[StartStopStep]:
+    """Make the step of Celery's worker that calls something every second in its event loop."""
 
     class LoopStep(StartStopStep):  # type: ignore[misc]
         requires = ("celery.worker.components:Hub",)
 
         def register_with_event_loop(self, _: Any, hub: Any) -> None:
-            """Note the time again and again."""
-            hub.call_repeatedly(_LOOP_TICK_S, self._note)
-
-        @staticmethod
-        def _note() -> None:
-            signs.loop_s = time.monotonic()
+            """Begin to call it; done anew for every connection."""
+            hub.call_repeatedly(_LOOP_TICK_S, tick)
 
     return LoopStep

@@ -91,14 +91,6 @@ def _queue_names(text: str) -> tuple[str, ...]:
     help="After SIGTERM, finish tasks that end within this time, and give back others.",
 )
 @click.option(
-    "--chunk-limit-s",
-    type=click.FloatRange(1),
-    default=1500.0,
-    show_default=True,
-    metavar="S",
-    help="Kill a process that is busy with a chunk, or fetching a video, for longer.",
-)
-@click.option(
     "--fan-out",
     type=click.IntRange(1),
     default=8,
@@ -140,7 +132,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     finished, others given back unharmed, and the exit status is 0.
     """
     settings = settings_with(**{name: given.pop(name) for name in PLACES})
-    broker = broker_of(settings, chunk_limit_s=given["chunk_limit_s"], extra=dict(given["extra"]))
+    broker = broker_of(settings, extra=dict(given["extra"]))
     if broker is None:
         raise click.UsageError("say where the broker is: --broker URL, or SIGHTLINE_BROKER_URL.")
     size = _size(given)

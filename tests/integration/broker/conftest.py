@@ -1,6 +1,7 @@
 """Job services whose workers are processes of their own, on a real Redis."""
 
 import time
+from contextlib import ExitStack
 
 import pytest
 from tests.broker_fixtures import _rabbitmq, _redis, rabbitmq, redis
@@ -33,11 +34,11 @@ class Site:
         self.executor = CeleryExecutor(self.wakeups, self.board)
         self._workers = []
 
-    def worker(self, *options, concurrency=2):
+    def worker(self, *options, concurrency=2, **more):
         """Start a worker, and wait until it takes tasks."""
         if concurrency is not None:
             options = (*options, "--concurrency", str(concurrency))
-        self._workers.append(WorkerProcess(self.service, self.server.url, *options))
+        self._workers.append(WorkerProcess(self.service, self.server.url, *options, **more))
         return self._workers[-1]
 
     def cards(self):
@@ -50,8 +51,19 @@ class Site:
 
 
 @pytest.fixture
-def site(service, redis):
-    made = Site(service, redis)
-    made.executor.start()
-    yield made
-    made.close()
+def site_at(service):
+    """Makes the site at a broker; called once."""
+    with ExitStack() as stack:
+
+        def make(server):
+            made = Site(service, server)
+            stack.callback(made.close)
+            made.executor.start()
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def site(site_at, redis):
+    return site_at(redis)

@@ -50,25 +50,27 @@ def test_what_loses_or_doubles_work_is_refused(name, value):
     assert set(complaints(**{name: value})) == {name}
 
 
-def test_a_visibility_timeout_under_the_chunk_limit_is_refused():
+def test_a_visibility_timeout_that_ends_before_messages_are_let_go_is_refused():
     transport = {"visibility_timeout": 300.0}
     assert set(complaints(broker_transport_options=transport)) == {"broker_transport_options"}
     assert set(complaints(broker_transport_options={})) == {"broker_transport_options"}
 
 
-def test_a_time_limit_under_the_chunk_limit_is_refused():
-    assert set(complaints(task_time_limit=10.0)) == {"task_time_limit"}
+@pytest.mark.parametrize("name", ["task_time_limit", "task_soft_time_limit"])
+def test_any_time_limit_is_refused(name):
+    assert "may take hours" in complaints(**{name: 86400.0})[name]
 
 
-def test_the_visibility_timeout_grows_with_the_chunk_limit():
-    long = BrokerOptions(url=REDIS.url, chunk_limit_s=7200)
-    assert visibility_timeout_s(long) > 3 * 7200
+def test_the_visibility_timeout_follows_from_how_long_messages_are_held():
+    long = BrokerOptions(url=REDIS.url, hold_s=1200)
+    assert visibility_timeout_s(long) > 2 * 1200
     assert complaints(long) == {}
 
 
-def test_a_chunk_limit_that_rabbitmq_does_not_wait_for_is_refused():
-    options = BrokerOptions(url=RABBITMQ.url, chunk_limit_s=3600)
-    assert set(complaints(options)) == {"chunk_limit_s"}
+@pytest.mark.parametrize("hold_s", [0.0, 1800.0, float("inf"), float("nan")])
+def test_messages_are_not_held_for_longer_than_rabbitmq_allows(hold_s):
+    with pytest.raises(BrokerError, match="hold_s"):
+        BrokerOptions(url=RABBITMQ.url, hold_s=hold_s)
 
 
 def test_quorum_queues_are_refused_with_autoscale_alone():

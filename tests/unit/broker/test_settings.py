@@ -1,6 +1,6 @@
 import pytest
 
-from sightline.broker.application import FOLLOW, PROCESS, WORK, make_celery, task_of
+from sightline.broker.application import PROCESS, WORK, make_celery
 from sightline.broker.options import BrokerError, BrokerOptions
 from sightline.broker.orders import StandingOrders
 from sightline.broker.settings import FOREIGN_QUEUE
@@ -10,13 +10,13 @@ from sightline.jobs.states import Queue
 OPTIONS = BrokerOptions(url="redis://broker/0")
 
 
-def test_every_queue_has_a_task_and_long_ones_are_acknowledged_early():
+def test_no_task_of_a_job_has_a_time_limit_and_all_are_acknowledged_late():
     application = make_celery(OPTIONS)
-    for queue in Queue:
-        task = application.tasks[task_of(queue)]
-        assert task.acks_late is (queue in (Queue.INGEST, Queue.DETECT))
-        assert (task.time_limit is None) is not task.acks_late
-    assert {WORK, FOLLOW, PROCESS} <= set(application.tasks)
+    assert {WORK, PROCESS} <= set(application.tasks)
+    assert application.tasks[WORK].time_limit is None
+    assert application.tasks[WORK].soft_time_limit is None
+    assert application.tasks[WORK].acks_late
+    assert application.tasks[PROCESS].acks_late
 
 
 def test_workers_listen_to_no_queues_but_ours_and_that_of_strangers():
