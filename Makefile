@@ -12,7 +12,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 BIN := .venv/bin
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := --dist loadfile --no-loadscope-reorder
+UNCOUNTED := tests/acceptance/jobs tests/integration/broker tests/integration/bench
 DEMO_ARGUMENTS := $(if $(VIDEO),"$(VIDEO)") $(if $(DETECTOR),--detector "$(DETECTOR)")
 
 help:
@@ -40,8 +41,8 @@ unit: setup
 
 integration: setup
 	$(BIN)/pytest src --doctest-modules --cov --cov-report= --cov-fail-under=0
-	$(BIN)/pytest tests --ignore tests/acceptance/jobs $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
-	$(BIN)/pytest tests/acceptance/jobs $(PARALLEL)
+	$(BIN)/pytest tests $(UNCOUNTED:%=--ignore %) -n 2 $(PARALLEL) --cov --cov-append --cov-report=term:skip-covered
+	$(BIN)/pytest $(UNCOUNTED) -n 3 $(PARALLEL)
 
 docs: setup
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

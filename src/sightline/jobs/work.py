@@ -5,6 +5,7 @@ It knows neither processes nor queues, so that any kind of worker can call it.
 
 from __future__ import annotations
 
+import gc
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ def do_task(
         is_done = _attempt(lease, place, watch, assist)
     place.storage.artifacts.trim()
     if not is_done:
+        gc.collect()  # errors and frames hold each other, and frames hold images
         return frozenset()
     is_one_of_many = lease.task.kind is TaskKind.CHUNK and lease.task.number > 0
     return frozenset() if is_one_of_many else _NEXT[lease.task.kind]

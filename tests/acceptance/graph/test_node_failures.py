@@ -16,7 +16,7 @@ from tests.graph_nodes import (
     wait_until_told,
 )
 from tests.graph_witness import PATIENCE_S, until
-from tests.lengths import variants
+from tests.lengths import long_only, variants
 
 GATED = TRACK.replace("own:Slow", "own:Gate: {at: 20}")
 
@@ -126,6 +126,7 @@ def test_a_sink_that_fails_ends_no_stream_but_its_own(nodes, method):
     assert (nodes.folder / "street-0").exists()
 
 
+@long_only
 def test_errors_of_sinks_are_shown_even_if_the_collector_is_quiet(nodes):
     (nodes.folder / "mot.txt").mkdir()
     collector, source, handler = nodes.collector("--quiet"), nodes.source(), nodes.handler()
@@ -134,6 +135,7 @@ def test_errors_of_sinks_are_shown_even_if_the_collector_is_quiet(nodes):
     assert line.startswith("Error: street-0: cannot write mot.txt: Is a directory")
 
 
+@long_only
 def test_a_source_may_come_again_after_its_end(nodes):
     collector = nodes.run("collector", "p.yaml", "--bind", nodes.collector_at)
     handler = nodes.handler(end=False)
@@ -163,6 +165,7 @@ def test_what_a_live_source_reads_while_no_handler_is_there_is_accounted_for(nod
     assert left_out > 1000
 
 
+@long_only
 def test_a_source_that_vanished_without_a_word_is_found_again(nodes):
     with Cable(int(nodes.source_at.rpartition(":")[2])) as cable:
         collector, first = nodes.collector(), nodes.source()

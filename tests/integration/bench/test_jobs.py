@@ -4,6 +4,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from tests.lengths import long_only
 
 from sightline.cli.bench import command
 from sightline.media.opening import open_source
@@ -33,6 +34,7 @@ def test_jobs_are_compared_with_the_plain_loop(video, shared_data):
     assert re.search(r"^submission to first frame: \d", output, re.MULTILINE)
 
 
+@long_only
 def test_jobs_that_are_watched_are_compared_with_jobs_alone(video, shared_data):
     model = shared_data / "models" / "yolox_nano.onnx"
     output = run("service", video, model, "--pollers", "8", "--streams", "4", "--every", "0.05")

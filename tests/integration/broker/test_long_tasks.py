@@ -8,6 +8,7 @@ import pytest
 from celery import Celery
 from tests.broker_servers import RabbitServer, is_there
 from tests.job_service import detect_track, stage, until
+from tests.lengths import long_only, variants
 
 from sightline.jobs.states import JobState, Queue, TaskState
 from sightline.jobs.store import JobQuery
@@ -68,7 +69,7 @@ def test_a_task_may_take_longer_than_the_broker_waits_and_messages_behind_it_too
     assert worker.end() == 0
 
 
-@pytest.mark.parametrize("site", ["impatient", "redis"], indirect=True)
+@pytest.mark.parametrize("site", variants("impatient", "redis"), indirect=True)
 def test_a_busy_worker_gives_a_submission_back_for_another_one(site, street, tmp_path):
     gate = tmp_path / "gate"
     hold(site, street[0], gate)
@@ -79,6 +80,7 @@ def test_a_busy_worker_gives_a_submission_back_for_another_one(site, street, tmp
         gate.touch()
 
 
+@long_only
 def test_what_waits_in_a_worker_that_ends_is_not_begun(site, street, tmp_path):
     gate = tmp_path / "gate"
     worker, job_id = hold(site, street[0], gate)
