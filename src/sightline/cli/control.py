@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sightline.cli.outputs import free_name
 from sightline.cli.parameters import name_and_value, rate_or_native
 from sightline.cli.table import columns
 from sightline.errors import GraphError
@@ -120,7 +121,9 @@ def add(*, run_and_source: tuple[str, ...], name: str | None, **settings: Any) -
     """Add SOURCE to RUN, while its other streams go on."""
     run, (source,) = _split(run_and_source, "SOURCE")
     with _connected(run) as client:
-        name = name or _free_name(_default_name(source), client.stats())
+        if not name:
+            account = client.stats()
+            name = free_name(_default_name(source), {*account["streams"], *account["under_way"]})
         added = client.add(StreamSpec(source, name=name, **settings))
         is_open = _wait_until_open(client, added)
     click.echo(f"added {added}" if is_open else f"added {added}, which is not open yet")
@@ -203,19 +206,6 @@ def _default_name(source: str) -> str:
     if "://" in source:
         return url_name(source)
     return safe_name(source if is_address(source) else Path(source).stem)
-
-
-def _free_name(name: str, account: dict[str, Any]) -> str:
-    """Give a stream a name that no other has or had, with a number if it must be.
-
-    >>> _free_name("yard", {"streams": {"yard": {}}, "under_way": {"yard-2": 0}})
-    'yard-3'
-    """
-    free, number = name, 1
-    while free in account["streams"] or free in account["under_way"]:
-        number += 1
-        free = f"{name}-{number}"
-    return free
 
 
 def _wait_until_replaced(client: ControlClient, stream: str) -> bool:

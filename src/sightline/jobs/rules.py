@@ -141,16 +141,11 @@ def finish_final(
     """
     is_whole = not _is_wrapping_up(case)
     case.change(
-        case.task(TaskKind.FINAL),
+        keep(case, case.task(TaskKind.FINAL), done),
         # What was wrapped up is to be done again if the job is tried again.
         state=TaskState.DONE if is_whole else TaskState.CANCELED,
         result=token,
-        frames_done=done.frames,
-        warnings=tuple(done.warnings),
     )
-    case.update(partial=done.partial, summary=done.summary)
-    if done.warnings:
-        _collect_warnings(case)
     if is_whole:
         case.note(frames_total=case.job.progress.frames_done)
         _end(case, JobState.SUCCEEDED, policy=policy, now_s=now_s)
@@ -159,11 +154,12 @@ def finish_final(
     _settle(case, now_s)
 
 
-def keep(case: Case, task: Task, left: Finalized) -> Task:
-    """Note the results that a final pass has left which is about to fail; give its task anew."""
-    case.change(task, frames_done=left.frames, warnings=tuple(left.warnings))
-    case.update(partial=left.partial, summary=left.summary)
-    _collect_warnings(case)
+def keep(case: Case, task: Task, done: Finalized) -> Task:
+    """Note the results that a final pass has published; give its task, which is still leased."""
+    case.change(task, frames_done=done.frames, warnings=tuple(done.warnings))
+    case.update(partial=done.partial, summary=done.summary)
+    if done.warnings:
+        _collect_warnings(case)
     return case.task(task.kind, task.number)
 
 

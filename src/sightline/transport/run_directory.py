@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 from sightline.errors import GraphError
 from sightline.settings import Settings
-from sightline.transport.run_note import RunNote, reap_stray_segments
+from sightline.transport.run_note import RUN_ID, RunNote, reap_stray_segments, segment_prefix
 from sightline.transport.segment import unlink_segments
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RunDirectory", "default_base", "reap_dead_runs"]
 
-_RUN_ID = re.compile(r"[0-9a-f]{12}")
 _MAX_PATH_BYTES = 100  # sockaddr_un.sun_path holds 108 on Linux and 104 elsewhere
 
 
@@ -55,7 +53,7 @@ def reap_dead_runs(base: Path) -> list[str]:
     """
     dead = []
     for path in sorted(base.iterdir()):
-        if not _RUN_ID.fullmatch(path.name):
+        if not RUN_ID.fullmatch(path.name):
             continue
         lock = _try_lock(path)
         if lock is not None:
@@ -106,7 +104,7 @@ class RunDirectory:
     @property
     def segment_prefix(self) -> str:
         """What the names of all segments of the run start with."""
-        return _segment_prefix(self.path)
+        return segment_prefix(self.run_id)
 
     def socket_path(self, name: str) -> str:
         """Return the path of a socket of the run.
@@ -198,9 +196,5 @@ def _write_note(path: Path, lock: int) -> RunNote:
 
 def _remove(path: Path) -> None:
     """Remove a run; its folder last, so that what is left is found again if this is cut short."""
-    unlink_segments(_segment_prefix(path))
+    unlink_segments(segment_prefix(path.name))
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _segment_prefix(path: Path) -> str:
-    return f"sightline-{path.name}-"

@@ -21,11 +21,17 @@ from sightline.transport.segment import segment_folder, unlink_segments
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RunNote", "reap_stray_segments"]
+__all__ = ["RUN_ID", "RunNote", "reap_stray_segments", "segment_prefix"]
+
+RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 _PREFIX = "sightline-run-"
-_NAME = re.compile(rf"{_PREFIX}([0-9a-f]{{12}})")
 _MOST_BYTES = 4096  # of a path
+
+
+def segment_prefix(run_id: str) -> str:
+    """Return what the names of all segments of a run start with."""
+    return f"sightline-{run_id}-"
 
 
 class RunNote:
@@ -74,17 +80,17 @@ def reap_stray_segments() -> list[str]:
     """
     dead = []
     for path in sorted(segment_folder().glob(f"{_PREFIX}*")):
-        name = _NAME.fullmatch(path.name)
-        if name is None:
+        run_id = path.name.removeprefix(_PREFIX)
+        if not RUN_ID.fullmatch(run_id):
             continue
         with suppress(OSError):  # it is gone by now, locked, or another user's
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 if _is_stray(descriptor):
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    unlink_segments(f"sightline-{name[1]}-")
+                    unlink_segments(segment_prefix(run_id))
                     path.unlink()
-                    dead.append(name[1])
+                    dead.append(run_id)
             finally:
                 os.close(descriptor)
     return dead
