@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SCOPES = ("jobs:read", "jobs:write", "admin")
+_SCOPES = ("jobs:read", "jobs:write", "metrics:read", "admin")
 
 
 @click.group("keys")

@@ -29,10 +29,10 @@ __all__ = [
     "Authority",
     "BindingError",
     "Identity",
-    "admin",
     "check_binding",
     "client_address",
     "identity_of",
+    "measures",
     "reads",
     "writes",
 ]
@@ -190,9 +190,9 @@ def writes(request: Request) -> Owner:
     return _with_scope(request, Scope.WRITE)
 
 
-def admin(request: Request) -> Owner:
-    """The same for who may do everything."""
-    return _with_scope(request, Scope.ADMIN)
+def measures(request: Request) -> Owner:
+    """The same for who may see what the service measures."""
+    return _with_scope(request, Scope.METRICS)
 
 
 def client_address(connection: HTTPConnection) -> str:

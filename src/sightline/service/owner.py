@@ -16,6 +16,8 @@ class Scope(StrEnum):
     """See jobs and their results."""
     WRITE = "jobs:write"
     """Upload, submit, cancel, retry, delete."""
+    METRICS = "metrics:read"
+    """See what the service measures."""
     ADMIN = "admin"
     """Everything, and with the jobs of everybody."""
 

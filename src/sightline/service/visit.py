@@ -14,14 +14,14 @@ from sightline.jobs.shelf import Shelf
 from sightline.jobs.states import JobState
 from sightline.jobs.store import UnknownJobError
 from sightline.service.audit import Action, AuditEntry
-from sightline.service.auth import admin, client_address, reads, writes
+from sightline.service.auth import client_address, measures, reads, writes
 from sightline.service.events import TooManyWatchesError, Watch, Watcher
 from sightline.service.known_jobs import KnownJobs, Look
 from sightline.service.owner import Owner
 from sightline.service.problems import ProblemError
 from sightline.service.services import Services
 
-__all__ = ["Administering", "JobId", "Reading", "Visit", "Writing"]
+__all__ = ["JobId", "Measuring", "Reading", "Visit", "Writing"]
 
 _RETRY_LATER = {"retry-after": "10"}
 
@@ -114,11 +114,11 @@ async def _writing(request: Request) -> Visit:
     return Visit(request=request, owner=writes(request), services=request.app.state.services)
 
 
-async def _administering(request: Request) -> Visit:
-    return Visit(request=request, owner=admin(request), services=request.app.state.services)
+async def _measuring(request: Request) -> Visit:
+    return Visit(request=request, owner=measures(request), services=request.app.state.services)
 
 
 Reading = Annotated[Visit, Depends(_reading)]
 Writing = Annotated[Visit, Depends(_writing)]
-Administering = Annotated[Visit, Depends(_administering)]
+Measuring = Annotated[Visit, Depends(_measuring)]
 JobId = Annotated[str, Path(description="Id of the job.")]

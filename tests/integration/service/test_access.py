@@ -40,7 +40,7 @@ def wait_for(condition):
 def test_without_keys_a_local_service_takes_everybody_for_the_local_user(client):
     me = client.get("/v1/me").json()
     assert (me["id"], me["authority"]) == ("", "none needed")
-    assert set(me["scopes"]) == {"jobs:read", "jobs:write", "admin"}
+    assert set(me["scopes"]) == {"jobs:read", "jobs:write", "metrics:read", "admin"}
 
 
 def test_a_service_that_others_reach_never_goes_without_keys(services, connect, keys):
@@ -115,6 +115,18 @@ def test_a_scope_is_needed(client, keys):
     assert client.get("/v1/me/webhook-secret", headers=bearer(reader)).status_code == 403
     shown = client.get("/v1/me/webhook-secret", headers=bearer(writer)).json()
     assert shown["secret"].startswith("whsec_")
+
+
+def test_a_key_for_metrics_allows_nothing_else(client, keys):
+    prometheus, _ = make_key(keys, Scope.METRICS)
+    user, _ = make_key(keys, Scope.READ, Scope.WRITE)
+    boss, _ = make_key(keys, Scope.ADMIN)
+    for secret, status in ((prometheus, 200), (user, 403), (boss, 200)):
+        assert client.get("/metrics", headers=bearer(secret)).status_code == status
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/v1/jobs", headers=bearer(prometheus)).status_code == 403
+    form = {"source_url": "https://example.org/a.mp4"}
+    assert client.post("/push", data=form, headers=bearer(prometheus)).status_code == 403
 
 
 def begin_session(client, secret, **headers):

@@ -12,7 +12,7 @@ from sightline.service.answers import json_answer
 from sightline.service.problems import ProblemError
 from sightline.service.responses import Health
 from sightline.service.services import Services
-from sightline.service.visit import Administering
+from sightline.service.visit import Measuring
 
 __all__ = ["router"]
 
@@ -46,7 +46,7 @@ def tell_ready(request: Request) -> Response:
         },
     },
 )
-def show_metrics(visit: Administering) -> Response:
+def show_metrics(visit: Measuring) -> Response:
     """Show what the service measures."""
     return Response(
         visit.request.app.state.metrics.text(),
