@@ -1,7 +1,8 @@
 """What every request passes before the application sees it, and before its body is read.
 
-In this order: the name it asks for, who makes it, whether a foreign page does, how often, and the
-size of the body and its pace. What fails is answered with a problem document at once.
+In this order: whether there is room for it, the name it asks for, who makes it, whether a foreign
+page does, how often, and the size of the body and its pace. What fails is answered with a problem
+document at once.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 
     from sightline.service.auth import Authenticator, Identity
 
-__all__ = ["Gate", "GateSettings"]
+__all__ = ["CROWDED", "Gate", "GateSettings"]
 
+CROWDED = "is_crowded"
+"""In the state of a request: there are more connections than there may be; the server notes it."""
+
+_ASK_LATER = {"Retry-After": "5", "Connection": "close"}
 _MOST_DIGITS = 18
 _GUARDED = ("/v1/", "/push", "/status/")
 _UNGUARDED = ("/v1/session",)
@@ -87,6 +92,8 @@ class Gate:
     async def _identify(self, connection: HTTPConnection) -> Identity | None:
         method: str = connection.scope["method"]
         headers = connection.headers
+        if connection.scope.get("state", {}).get(CROWDED):
+            raise ProblemError("overloaded", "there are too many connections", headers=_ASK_LATER)
         if self._settings.names is not None:
             check_host(headers.get("host", ""), self._settings.names)
         identity = await self._authenticator.identify(connection)

@@ -1,11 +1,17 @@
-"""HTTP as uvicorn speaks it, but for clients that never finish to ask, or never take the answer."""
+"""HTTP as uvicorn speaks it, but for clients that never finish to ask, or never take the answer.
+
+Where there are too many connections, uvicorn would answer by itself, and not as the service answers
+errors; here it is the gate that does.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sightline.service.gate import CROWDED
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,6 +41,11 @@ class PatientProtocol(H11Protocol):
     _send_timer: asyncio.TimerHandle | None = None
     _unsent_bytes = 0
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._most, self.limit_concurrency = self.limit_concurrency, None
+        self._usual_state = self.app_state
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
@@ -44,6 +55,8 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; wait on if more is due."""
+        is_crowded = self._most is not None and len(self.connections) > self._most
+        self.app_state = {**self._usual_state, CROWDED: is_crowded}
         super().data_received(data)
         self._wait_for_client()
 

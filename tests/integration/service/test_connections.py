@@ -1,7 +1,8 @@
 """Clients that hold connections: those that never ask, never finish, or never take the answer."""
 
+import json
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from tests.integration.service.served import receive_head, wait_for
@@ -19,6 +20,20 @@ def server(services, serve):
     """The server and its address."""
     server, port = serve(make_application(services))
     return server, ("127.0.0.1", port)
+
+
+@pytest.fixture
+def crowded(services, serve, monkeypatch):
+    """The address of a server that may have three connections, and has them."""
+    monkeypatch.setattr("sightline.service.server._connections", lambda _: 3)
+    _, port = serve(make_application(services))
+    address = ("127.0.0.1", port)
+    with ExitStack() as stack:
+        for _ in range(3):
+            connection = stack.enter_context(socket.create_connection(address, timeout=30))
+            connection.sendall(get("/livez"))
+            assert " 200 " in receive_head(connection)
+        yield address, stack
 
 
 @pytest.fixture
@@ -117,3 +132,23 @@ def test_a_client_that_takes_a_file_gets_all_of_it(server, large_file):
             piece = connection.recv(1 << 20)
             assert piece
             received += len(piece)
+
+
+def test_who_comes_when_there_are_too_many_connections_is_told_so_as_of_any_error(crowded):
+    address, others = crowded
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(get("/v1/jobs"))
+        head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert {b"retry-after: 5", b"connection: close"} <= set(head.lower().splitlines())
+    problem = json.loads(body)
+    assert problem["type"] == "urn:sightline:problem:overloaded"
+    assert problem["instance"].encode() in head.replace(b"x-request-id: ", b"urn:request:")
+    others.close()
+
+    def has_room():
+        with socket.create_connection(address, timeout=30) as connection:
+            connection.sendall(get("/livez"))
+            return " 200 " in receive_head(connection)
+
+    wait_for(has_room)
