@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["family", "used_s"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["clocked_s", "family", "used_s"]
 
 _UTIME, _STIME = 11, 12
 """Of the fields of /proc/PID/stat that follow the name (proc(5): numbers 14 and 15)."""
@@ -30,3 +35,12 @@ def used_s(pid: int) -> float:
             continue
         ticks += int(fields[_UTIME]) + int(fields[_STIME])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def clocked_s(pids: Sequence[int]) -> float:
+    """Add up user and system time of all threads of living processes so far, in seconds.
+
+    Linux makes the number of a process's clock from its pid, see clock_getcpuclockid(3); unlike
+    /proc/PID/stat the clock counts nanoseconds, not ticks of 10 ms.
+    """
+    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sightline.bench.interleave import Comparison, Spread, take_turns
+from sightline.bench.processor_time import clocked_s
 from sightline.bench.watchers import Audience, Seen, watched
 from sightline.client.options import JobOptions
 from sightline.client.sync import Client
@@ -43,7 +44,14 @@ _ADDRESS = re.compile(r"http://[\d.]+:\d+")
 class _Ran:
     frames_per_s: float
     seconds: float
+    service_s: float
     seen: Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served:
+    address: str
+    pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +63,17 @@ class ServiceResults:
         latency_ms: By percentile, of `GET /v1/jobs/{id}` while jobs ran; over the rounds.
         answers_per_s: Answers to pollers.
         events_per_s: Events over streams.
+        service_cores: Processor time that the service took beside its workers, by side, as a share
+            of one core.
+        client_cores: The same of the clients.
     """
 
     comparison: Comparison
     latency_ms: dict[int, Spread]
     answers_per_s: Spread
     events_per_s: Spread
+    service_cores: dict[str, Spread]
+    client_cores: Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +86,7 @@ class ServiceBenchmark:
         rounds: How many rounds count, after one that does not.
         pollers: Clients that ask for a job every `every_s`.
         streams: Clients with an event stream.
-        every_s: Seconds from one question of a poller to its next.
+        every_s: Seconds from one question of a poller to its next; None: as the service advises.
     """
 
     video: Path
@@ -81,7 +94,7 @@ class ServiceBenchmark:
     rounds: int = 5
     pollers: int = 200
     streams: int = 100
-    every_s: float = 2.0
+    every_s: float | None = None
 
     def run(self) -> ServiceResults:
         """Measure both sides.
@@ -89,11 +102,11 @@ class ServiceBenchmark:
         Raises:
             ServiceError: The service cannot be started, or a job failed.
         """
-        with _served(self.model) as address, Client(address) as client:
+        with _served(self.model) as served, Client(served.address) as client:
             rounds = take_turns(
                 {
-                    ALONE: lambda: self._run_jobs(client, None),
-                    WATCHED: lambda: self._run_jobs(client, address),
+                    ALONE: lambda: self._run_jobs(client, served, watch=False),
+                    WATCHED: lambda: self._run_jobs(client, served, watch=True),
                 },
                 rounds=self.rounds,
             )
@@ -105,23 +118,30 @@ class ServiceBenchmark:
             latency_ms={n: Spread.of([1000 * cut[n - 1] for cut in cuts]) for n in (50, 99)},
             answers_per_s=Spread.of([len(ran.seen.latencies_s) / ran.seconds for ran in some]),
             events_per_s=Spread.of([ran.seen.events / ran.seconds for ran in some]),
+            service_cores={
+                side: Spread.of([ran.service_s / ran.seconds for ran in both])
+                for side, both in rounds.items()
+            },
+            client_cores=Spread.of([ran.seen.cpu_s / ran.seconds for ran in some]),
         )
 
-    def _run_jobs(self, client: Client, address: str | None) -> _Ran:
-        """Run a few jobs at once; with an address, have them watched. Remove them."""
+    def _run_jobs(self, client: Client, served: _Served, *, watch: bool) -> _Ran:
+        """Run a few jobs at once, and have them watched if so wished. Remove them."""
         ids = [client.submit(self.video, options=_OPTIONS).id for _ in range(_JOBS)]
-        audience = nullcontext(Seen()) if address is None else watched(self._audience(address, ids))
+        audience = watched(self._audience(served.address, ids)) if watch else nullcontext(Seen())
         with audience as seen:
             begun, before = time.perf_counter(), _frames_done(client, ids)
+            begun_cpu_s = clocked_s([served.pid])
             ended = [client.wait(job_id) for job_id in ids]
             seconds = time.perf_counter() - begun
+            service_s = clocked_s([served.pid]) - begun_cpu_s
         for job in ended:
             if not job.succeeded:
                 raise ServiceError(f"a job of the benchmark {job.status}: {job.error}")
         frames = _frames_done(client, ids) - before
         for job_id in ids:
             client.delete(job_id)
-        return _Ran(frames_per_s=frames / seconds, seconds=seconds, seen=seen)
+        return _Ran(frames_per_s=frames / seconds, seconds=seconds, service_s=service_s, seen=seen)
 
     def _audience(self, address: str, ids: list[str]) -> Audience:
         place = urlsplit(address)
@@ -140,8 +160,8 @@ def _frames_done(client: Client, ids: list[str]) -> int:
 
 
 @contextmanager
-def _served(model: Path) -> Iterator[str]:
-    """Run a service on a free port and a folder of its own; give its address."""
+def _served(model: Path) -> Iterator[_Served]:
+    """Run a service on a free port and a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "sightline", "serve", "--port", "0", "--data", folder]
         command += ["--detector", f"bench={model.resolve()}"]
@@ -153,6 +173,6 @@ def _served(model: Path) -> Iterator[str]:
                 found = _ADDRESS.search(line)
                 if found is None:
                     raise ServiceError("the service of the benchmark does not start")
-                yield found[0]
+                yield _Served(address=found[0], pid=process.pid)
             finally:
                 process.terminate()

@@ -101,9 +101,7 @@ def graph(*, rounds: int, as_json: bool) -> None:
     "--every",
     "every_s",
     type=click.FloatRange(0.01),
-    default=2.0,
-    show_default=True,
-    help="Seconds from one question of a poller to its next.",
+    help="Seconds from one question of a poller to its next. [as the service advises]",
 )
 @click.option(
     "--streams",
@@ -124,6 +122,9 @@ def service(*, video_file: Path, model: Path, as_json: bool, **given: Any) -> No
         for percentile, spread in results.latency_ms.items():
             click.echo(f"GET /v1/jobs/ID while watched, p{percentile}: {spread} ms")
         click.echo(f"answers {results.answers_per_s}, events {results.events_per_s} per second")
+        for side, cores in results.service_cores.items():
+            click.echo(f"{side}: the service beside its workers takes {cores} of a core")
+        click.echo(f"{WATCHED}: the clients take {results.client_cores} of a core")
 
 
 @command.command()

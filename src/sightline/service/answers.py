@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.responses import Response
 
-from sightline.service.presentation import ask_again_s, job_etag, present_job
+from sightline.service.presentation import job_etag, present_job
 from sightline.service.problems import PROBLEMS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sightline.jobs.model import Job
     from sightline.service.visit import Visit
 
-__all__ = ["job_answer", "json_answer", "problems"]
+__all__ = ["job_answer", "job_headers", "json_answer", "problems"]
 
 
 def json_answer(
@@ -48,12 +48,16 @@ def job_answer(
         status: Of the answer.
         headers: To be sent along.
     """
-    now_s = visit.services.clock()
-    shown = present_job(job, queue_position=place, now_s=now_s)
-    every = {"etag": job_etag(job, place), "cache-control": "private, no-cache", **(headers or {})}
+    shown = present_job(job, queue_position=place, now_s=visit.services.clock())
+    return json_answer(shown, status, headers={**job_headers(visit, job, place), **(headers or {})})
+
+
+def job_headers(visit: Visit, job: Job, place: int | None) -> dict[str, str]:
+    """Give the headers of an answer about a job, also of one that says that nothing has changed."""
+    headers = {"etag": job_etag(job, place), "cache-control": "private, no-cache"}
     if not job.state.terminal:
-        every["retry-after"] = str(ask_again_s(job, queue_position=place, now_s=now_s))
-    return json_answer(shown, status, headers=every)
+        headers["retry-after"] = str(visit.ask_again_s(job, place))
+    return headers
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -48,15 +50,18 @@ class TooManyWatchesError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchLimits:
-    """How many may wait at a time.
+    """How many may wait at a time, and how often they are told.
 
     Attributes:
         total: All together.
         per_owner: Of one owner.
+        events_per_s: How many snapshots they get per second, all together, while the jobs only
+            advance. What happens to a job is told at once.
     """
 
     total: int = 10_000
     per_owner: int = 1_000
+    events_per_s: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,27 @@ class _Topic:
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
         self.watches: set[Watch] = set()
+        self._told_s = -math.inf
+        self._is_untold = False
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Take a newer snapshot; tell of it at once if more has happened than progress."""
+        before, self.snapshot = self.snapshot, snapshot
+        self._is_untold = True
+        if before is None or _place(before) != _place(snapshot):
+            self._told_s = -math.inf
+
+    def tell(self, now_s: float, pause_s: float) -> None:
+        """Wake all, if there is something to tell and they have had their pause."""
+        if self._is_untold and now_s >= self._told_s + pause_s:
+            self._told_s = now_s
+            self.wake()
+
+    def wake(self) -> None:
+        """Wake all."""
+        self._is_untold = False
+        for watch in self.watches:
+            watch.wake.set()
 
 
 class Watch:
@@ -209,7 +235,7 @@ class Watcher:
         self.is_closing = True
         self._wanted.set()
         for topic in self._topics.values():
-            _wake(topic)
+            topic.wake()
 
     async def run(self) -> None:
         """Look until it is closed."""
@@ -230,8 +256,10 @@ class Watcher:
         for job_id, snapshot in news.items():
             topic = self._topics.get(job_id)
             if topic is not None:
-                topic.snapshot = snapshot
-                _wake(topic)
+                topic.take(snapshot)
+        now_s, pause_s = time.monotonic(), len(self) / self._limits.events_per_s
+        for topic in self._topics.values():
+            topic.tell(now_s, pause_s)
 
     def _ask(self, known: Mapping[str, Snapshot | None]) -> dict[str, Snapshot]:
         """Find what is new; runs in a thread."""
@@ -264,6 +292,7 @@ def _may_be_queued(snapshot: Snapshot | None) -> bool:
     return snapshot is None or (snapshot.job is not None and snapshot.job.state is JobState.QUEUED)
 
 
-def _wake(topic: _Topic) -> None:
-    for watch in topic.watches:
-        watch.wake.set()
+def _place(snapshot: Snapshot) -> tuple[object, ...]:
+    """Tell where a job stands, apart from how far it is in that."""
+    job = snapshot.job
+    return (None,) if job is None else (job.state, job.progress.step)

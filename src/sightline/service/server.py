@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from sightline.service.gate import GateSettings
 from sightline.service.http_protocol import PatientProtocol
 from sightline.service.keys import KeyStore
 from sightline.service.offers import make_offers
+from sightline.service.poll_pace import PollPace
 from sightline.service.secret import load_secret
 from sightline.service.services import Services
 from sightline.service.uploads import UploadLimits, Uploads
@@ -53,6 +55,13 @@ __all__ = ["Server", "configuration", "serve"]
 _DRAIN_S = 1.0
 _GRACE_S = 1
 _SPARE_CONNECTIONS = 1000
+_POLLS_PER_CORE = 10.0
+"""Questions about jobs per second and core: an answer takes some 2 ms of a core that is full of
+other work, and the workers are to lose little by it."""
+_EVENTS_PER_CORE = 50.0
+"""Events of jobs that advance, likewise: one takes a quarter of a millisecond."""
+_FREE_CORE = 10
+"""How many times as much one core can do that has no workers beside it: they are elsewhere."""
 
 
 def serve(options: ServeOptions, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
@@ -108,6 +117,7 @@ def _open(
     uploads = Uploads(database, storage, limits=limits, clock=clock)
     offers = make_offers(options.detectors, options.pipelines, options.settings)
     executor = _executor(options, database, store, offers=offers)
+    cores = usable_cores() if options.broker is None else _FREE_CORE
     policy = DeliveryPolicy(addresses=options.addresses, base_url=options.base_url)
     deliverer = Deliverer(database, secret, policy=policy, clock=clock)
     executor.start()
@@ -127,7 +137,8 @@ def _open(
         access=access,
         uploads=uploads,
         gate=GateSettings(names=options.names if local else None),
-        watches=options.watches,
+        watches=replace(options.watches, events_per_s=_EVENTS_PER_CORE * cores),
+        polls=PollPace(per_second=_POLLS_PER_CORE * cores),
         free_bytes=options.free_bytes,
         policy=options.policy,
         executor=executor,

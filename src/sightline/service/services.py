@@ -11,6 +11,7 @@ from sightline.jobs.states import TaskKind
 from sightline.jobs.store import LeasePolicy
 from sightline.service.events import WatchLimits
 from sightline.service.gate import GateSettings
+from sightline.service.poll_pace import PollPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class Services:
         access: Finds out who makes a request, and how much is allowed.
         gate: What requests pass before anything else.
         watches: How many may wait for jobs at a time.
+        polls: How often all clients together may ask for jobs.
         uploads: Videos that clients brought along.
         free_bytes: Room that the disk of the data folder must have for a job to be accepted.
         policy: When work is given up.
@@ -56,6 +58,7 @@ class Services:
     uploads: Uploads
     gate: GateSettings = field(default_factory=GateSettings)
     watches: WatchLimits = field(default_factory=WatchLimits)
+    polls: PollPace = field(default_factory=lambda: PollPace(per_second=20.0))
     free_bytes: int = 1024**3
     policy: LeasePolicy = field(default_factory=LeasePolicy)
     shelves: Shelves = field(default_factory=Shelves)

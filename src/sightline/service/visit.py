@@ -1,5 +1,6 @@
 """What routes ask for: the services, who makes the request, and jobs that this one may see."""
 
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sightline.service.auth import client_address, measures, reads, writes
 from sightline.service.events import TooManyWatchesError, Watch, Watcher
 from sightline.service.known_jobs import KnownJobs, Look
 from sightline.service.owner import Owner
+from sightline.service.presentation import ask_again_s
 from sightline.service.problems import ProblemError
 from sightline.service.services import Services
 
@@ -74,6 +76,17 @@ class Visit:
         """Tell of the queued ones among jobs how many are before each; blocks."""
         queued = [job.id for job in jobs if job.state is JobState.QUEUED]
         return self.services.store.queue_positions(queued) if queued else {}
+
+    def ask_again_s(self, job: Job, place: int | None) -> int:
+        """Tell in how many seconds to ask for a job again; later if many do.
+
+        Args:
+            job: One that is not at its end.
+            place: Queued jobs before it; None if it is not queued.
+        """
+        services = self.services
+        wanted_s = ask_again_s(job, queue_position=place, now_s=services.clock())
+        return services.polls.ask_again_s(wanted_s, now_s=time.monotonic())
 
     def watch(self, job_id: str) -> Watch:
         """Begin to wait for a job.

@@ -37,9 +37,16 @@ def test_jobs_are_compared_with_the_plain_loop(video, shared_data):
 @long_only
 def test_jobs_that_are_watched_are_compared_with_jobs_alone(video, shared_data):
     model = shared_data / "models" / "yolox_nano.onnx"
-    output = run("service", video, model, "--pollers", "8", "--streams", "4", "--every", "0.05")
+    output = run("service", video, model, "--pollers", "8", "--streams", "4")
     assert re.search(r"^jobs, watched ÷ jobs, alone: \d", output, re.MULTILINE)
     assert re.search(r"^GET /v1/jobs/ID while watched, p99: \d", output, re.MULTILINE)
     answers, events = re.findall(r"answers ([\d.]+) .*events ([\d.]+) ", output)[0]
     assert float(answers) > 0
     assert float(events) > 0
+    taken = re.findall(r"^jobs, (\w+): the (\w+) .*takes? ([\d.]+)", output, re.MULTILINE)
+    assert [who for *who, _ in taken] == [
+        ["alone", "service"],
+        ["watched", "service"],
+        ["watched", "clients"],
+    ]
+    assert all(float(cores) > 0 for *_, cores in taken)

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from sightline.jobs.model import Job, JobSpec
-from sightline.jobs.store import LeasePolicy
+from sightline.jobs.states import JobState, TaskKind
+from sightline.jobs.store import LeasePolicy, LeaseReport
 from sightline.service.events import TooManyWatchesError, Watcher, WatchLimits
 from sightline.testing.job_store import MemoryJobStore
 
@@ -133,3 +134,45 @@ def test_a_store_that_fails_once_does_not_end_the_watching(caplog):
 
     run(scenario)
     assert "watching jobs failed" in caplog.text
+
+
+def fetching(store, nbytes):
+    """Let the job `a` be fetched, further with every call."""
+    lease = store.claim([TaskKind.INGEST], worker="w", policy=POLICY, now_s=1.0)
+    for count in range(1, nbytes + 1):
+        store.renew(lease, LeaseReport(bytes_done=count), policy=POLICY, now_s=1.0)
+        yield count
+
+
+def test_the_more_wait_the_more_seldom_they_are_told_of_progress():
+    async def scenario(store, watcher):
+        watches = [watcher.watch("a", "") for _ in range(10)]
+        assert all([await watch.wait(30) for watch in watches])
+        begun_s, told = asyncio.get_running_loop().time(), 0
+        for _ in fetching(store, 200):
+            seen = store.asked
+            while store.asked < seen + 2:
+                await asyncio.sleep(0)
+            told += sum(watch.wake.is_set() for watch in watches)
+            for watch in watches:
+                watch.wake.clear()
+        passed_s = asyncio.get_running_loop().time() - begun_s
+        # At once that the job runs, then 10 at a time, 100 in a second.
+        assert told <= 20 + 100 * passed_s
+        assert watches[0].snapshot.job.progress.bytes_done >= 199
+        assert await watches[0].wait(30)  # of what came last they are told, too
+
+    run(scenario, limits=WatchLimits(events_per_s=100.0))
+
+
+def test_what_happens_to_a_job_is_told_at_once_however_many_wait():
+    async def scenario(store, watcher):
+        watches = [watcher.watch("a", "") for _ in range(10)]
+        assert all([await watch.wait(30) for watch in watches])
+        for _ in fetching(store, 1):
+            assert all([await watch.wait(30) for watch in watches])
+        store.cancel("a", policy=POLICY, now_s=2.0)
+        assert all([await watch.wait(30) for watch in watches])
+        assert watches[0].snapshot.job.state is JobState.CANCELING
+
+    run(scenario, limits=WatchLimits(events_per_s=0.001))

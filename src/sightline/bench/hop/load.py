@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sightline.bench.processor_time import clocked_s
 from sightline.errors import GraphError
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = [
     "Tally",
     "departures",
     "make_images",
-    "processor_time",
 ]
 
 WARM_UP = 20
@@ -162,13 +162,13 @@ class Tally:
         if seq < WARM_UP or gray[0, 0] != mark or gray[-1, -1] != mark:
             return
         if not self._sent_ns:
-            self._cpu_s = processor_time(self._pids)
+            self._cpu_s = clocked_s(self._pids)
         self._sent_ns.append(sent_ns)
         self._received_ns.append(received_ns)
 
     def samples(self) -> Samples:
         """State what was recorded; to be called when the last frame is here."""
-        cpu_s = processor_time(self._pids) - self._cpu_s
+        cpu_s = clocked_s(self._pids) - self._cpu_s
         return Samples(sent_ns=self._sent_ns, received_ns=self._received_ns, cpu_s=cpu_s)
 
 
@@ -193,12 +193,3 @@ def make_images(load: HopLoad) -> list[Image]:
         image[0, 0] = image[-1, -1] = mark
         images.append(image)
     return images
-
-
-def processor_time(pids: Sequence[int]) -> float:
-    """Add up user and system time of all threads of living processes so far, in seconds.
-
-    Linux makes the number of a process's clock from its pid, see clock_getcpuclockid(3); unlike
-    /proc/PID/stat the clock counts nanoseconds, not ticks of 10 ms.
-    """
-    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from sightline.jobs.model import Job
 from sightline.jobs.states import JobState, TaskKind
 from sightline.jobs.store import JobQuery, UnknownJobError
-from sightline.service.answers import job_answer, json_answer, problems
+from sightline.service.answers import job_answer, job_headers, json_answer, problems
 from sightline.service.audit import Action
 from sightline.service.event_stream import EventStream
 from sightline.service.known_jobs import Look
@@ -86,7 +86,7 @@ async def get_job(
             job, place = await _wait(visit, job_id, since=since, timeout_s=patience.wait)
     etag = job_etag(job, place)
     if if_none_match is not None and etag in map(str.strip, if_none_match.split(",")):
-        return Response(status_code=304, headers={"etag": etag})
+        return Response(status_code=304, headers=job_headers(visit, job, place))
     return job_answer(visit, job, place)
 
 

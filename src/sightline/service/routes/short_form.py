@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from sightline.jobs.model import Job
 from sightline.service.answers import json_answer, problems
-from sightline.service.presentation import ask_again_s, percent_of
+from sightline.service.presentation import percent_of
 from sightline.service.problems import ProblemError
 from sightline.service.requests import JobOptions, PushForm
 from sightline.service.responses import Pushed, PushStatus
@@ -47,8 +47,7 @@ async def look(visit: Reading, job_id: JobId) -> Response:
     }
     headers = {}
     if not job.state.terminal:
-        wait_s = ask_again_s(job, queue_position=place, now_s=visit.services.clock())
-        headers["retry-after"] = str(wait_s)
+        headers["retry-after"] = str(visit.ask_again_s(job, place))
     elif (result := await run_in_threadpool(_tracks, visit, job)) is not None:
         shown["result"] = result
     if job.failure is not None:

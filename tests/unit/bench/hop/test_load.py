@@ -14,7 +14,6 @@ from sightline.bench.hop.load import (
     Tally,
     departures,
     make_images,
-    processor_time,
 )
 from sightline.errors import GraphError
 
@@ -108,9 +107,3 @@ def test_figures_are_those_between_the_first_and_the_last_frame_delivered():
 def test_fewer_than_two_frames_give_no_figures():
     with pytest.raises(GraphError, match="1 frames were delivered"):
         Samples(sent_ns=[0], received_ns=[1], cpu_s=0.0).summarise()
-
-
-def test_the_clock_of_a_process_is_its_user_and_system_time():
-    before = time.process_time()
-    read = processor_time([os.getpid()])
-    assert before <= read <= time.process_time()
