@@ -9,7 +9,6 @@ A file that a user puts in place by hand is verified and used like any other.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import time
@@ -22,6 +21,7 @@ import httpx
 
 from sightline.detect.digest import sha256_of
 from sightline.errors import DownloadError
+from sightline.file_locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,17 +151,13 @@ def _locked(path: Path, timeout_s: float) -> Iterator[None]:
     """Hold a lock file; the kernel lets go of it if the process dies."""
     deadline = time.monotonic() + timeout_s
     with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise DownloadError(
-                        f"another process has held {path} for {timeout_s:g} s; "
-                        "end it, or try again later"
-                    ) from None
-                time.sleep(_LOCK_POLL_S)
+        while not try_lock(file.fileno()):
+            if time.monotonic() > deadline:
+                raise DownloadError(
+                    f"another process has held {path} for {timeout_s:g} s; "
+                    "end it, or try again later"
+                )
+            time.sleep(_LOCK_POLL_S)
         yield
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
 from sightline.errors import SightlineError
+from sightline.file_locks import try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,15 +33,13 @@ class DataFolderLock:
         folder.mkdir(parents=True, exist_ok=True)
         # Not inherited by other programs, so that no worker holds it longer than the service.
         self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(self._file):
             holder = os.pread(self._file, 32, 0).decode("ascii", "replace").strip() or "unknown"
             self.close()
             raise FolderInUseError(
                 f"the data folder {folder} is in use by another service (process {holder}); "
                 "stop that one, or choose another folder"
-            ) from None
+            )
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
 

@@ -10,7 +10,6 @@ garbage. All processes on one data folder agree by locks, which end with whoever
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import threading
@@ -18,6 +17,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sightline.file_locks import leads_to, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ class LocalCache:
     @contextmanager
     def using(self, job_id: str) -> Iterator[None]:
         """Keep the files of a job while the block runs."""
-        while (descriptor := _locked(self._locks / job_id, fcntl.LOCK_SH)) is None:
+        while (descriptor := _locked(self._locks / job_id, shared=True)) is None:
             time.sleep(_MOMENT_S)  # its files are being removed
         try:
             os.utime(descriptor)
@@ -74,13 +75,13 @@ class LocalCache:
             tick: Called while somebody else fetches the same.
         """
         path = self._fetching / name.replace("/", "~")
-        while (descriptor := _locked(path, fcntl.LOCK_EX)) is None:
+        while (descriptor := _locked(path)) is None:
             tick()
             time.sleep(_PAUSE_S)
         try:
             yield path
         finally:
-            if _is_file_at(descriptor, path):
+            if leads_to(path, descriptor):
                 path.unlink(missing_ok=True)
             os.close(descriptor)
 
@@ -124,7 +125,7 @@ class LocalCache:
     def _drop(self, folder: Path) -> bool:
         """Remove the files of a job; False if somebody uses them."""
         lock = self._locks / folder.name
-        descriptor = _locked(lock, fcntl.LOCK_EX)
+        descriptor = _locked(lock)
         if descriptor is None:
             return False
         try:
@@ -137,7 +138,7 @@ class LocalCache:
     def _drop_unneeded(self, lock: Path) -> None:
         """Remove the lock of a job whose files somebody else has removed."""
         folder = self._jobs / lock.name
-        if folder.exists() or (descriptor := _locked(lock, fcntl.LOCK_EX)) is None:
+        if folder.exists() or (descriptor := _locked(lock)) is None:
             return
         try:
             if not folder.exists():  # nor was it made before we had the lock
@@ -150,12 +151,12 @@ class LocalCache:
             is_stale = time.time() - path.stat().st_mtime > _STALE_S
         except FileNotFoundError:
             return
-        if is_stale and (descriptor := _locked(path, fcntl.LOCK_EX)) is not None:
+        if is_stale and (descriptor := _locked(path)) is not None:
             path.unlink(missing_ok=True)
             os.close(descriptor)
 
 
-def _locked(path: Path, how: int) -> int | None:
+def _locked(path: Path, *, shared: bool = False) -> int | None:
     """Open a file, made if need be, and lock it; None if somebody else has it.
 
     Whoever locks a file exclusively may remove it; then another one counts by the time that we
@@ -164,21 +165,12 @@ def _locked(path: Path, how: int) -> int | None:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        if _is_file_at(descriptor, path):
+        is_locked = try_lock(descriptor, shared=shared)
+        if is_locked and leads_to(path, descriptor):
             return descriptor
         os.close(descriptor)
-
-
-def _is_file_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+        if not is_locked:
+            return None
 
 
 def _entries(folder: Path) -> list[Path]:

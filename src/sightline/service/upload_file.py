@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
+from sightline.file_locks import try_lock
 from sightline.service.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -36,13 +36,11 @@ class UploadFile:
         self._free_bytes = free_bytes
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(self._descriptor):
             os.close(self._descriptor)
             raise ProblemError(
                 "upload-busy", "another request writes to this upload", headers={"Retry-After": "1"}
-            ) from None
+            )
         self.size = os.fstat(self._descriptor).st_size
 
     def append(self, piece: bytes) -> None:

@@ -10,11 +10,12 @@ into the file, this does not know.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+
+from sightline.file_locks import leads_to, try_lock
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -53,7 +54,7 @@ class PartFile:
         Raises:
             OSError: It cannot be moved, or is not there any more.
         """
-        if not _is_named(self._file, self.path):
+        if not leads_to(self.path, self._file.fileno()):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         self.path.replace(self._whole)
 
@@ -65,7 +66,7 @@ class PartFile:
         """
         with self._file:
             # After a move the name may belong to another run already.
-            if _is_named(self._file, self.path):
+            if leads_to(self.path, self._file.fileno()):
                 self.path.unlink()
 
 
@@ -76,7 +77,7 @@ def _take(path: Path) -> FileIO:
             # To append, since another one may be writing it: nothing is cut off.
             file = stack.enter_context(path.open("ab", buffering=0))
             _lock(file)
-            if _is_named(file, path):
+            if leads_to(path, file.fileno()):
                 stack.pop_all()
                 return file
 
@@ -85,18 +86,11 @@ def _lock(file: FileIO) -> None:
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return  # a device, which takes any number of writers
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        message = "another run, or another output of this run, is writing it; choose another path"
-        raise BlockingIOError(error.errno, message) from error
+        is_ours = try_lock(file.fileno())
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
-
-
-def _is_named(file: FileIO, path: Path) -> bool:
-    """Tell whether a path leads to an open file."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+        return
+    if not is_ours:
+        message = "another run, or another output of this run, is writing it; choose another path"
+        raise BlockingIOError(errno.EWOULDBLOCK, message)

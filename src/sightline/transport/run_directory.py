@@ -11,7 +11,6 @@ the sockets are for.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -19,6 +18,7 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from sightline.errors import GraphError
+from sightline.file_locks import leads_to, try_lock
 from sightline.settings import Settings
 from sightline.transport.run_note import RUN_ID, RunNote, reap_stray_segments, segment_prefix
 from sightline.transport.segment import unlink_segments
@@ -167,17 +167,10 @@ def _try_lock(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    is_ours = False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # It may have been removed between open and flock.
-        is_ours = path.stat().st_ino == os.fstat(descriptor).st_ino
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    finally:
-        if not is_ours:
-            os.close(descriptor)
-    return descriptor if is_ours else None
+    if try_lock(descriptor) and leads_to(path, descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _write_note(path: Path, lock: int) -> RunNote:

@@ -9,13 +9,13 @@ user's session. A killed run would then leave segments that nobody looks for.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from sightline.file_locks import try_lock
 from sightline.transport.segment import segment_folder, unlink_segments
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class RunNote:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
         try:
             # Locked before it says anything: a note that says nothing is left alone.
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try_lock(descriptor)  # nobody else has it: it is new
             os.write(descriptor, os.fsencode(folder.absolute()))
         except OSError:
             path.unlink()
@@ -86,8 +86,7 @@ def reap_stray_segments() -> list[str]:
         with suppress(OSError):  # it is gone by now, locked, or another user's
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                if _is_stray(descriptor):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_stray(descriptor) and try_lock(descriptor):
                     unlink_segments(segment_prefix(run_id))
                     path.unlink()
                     dead.append(run_id)
