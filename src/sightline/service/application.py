@@ -55,7 +55,12 @@ def make_application(services: Services) -> FastAPI:
         title="Sightline", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_watch
     )
     application.router.redirect_slashes = False
-    watcher = Watcher(services.store, _renderer(services), limits=services.watches)
+    watcher = Watcher(
+        services.store,
+        _renderer(services),
+        limits=services.watches,
+        still_known=services.access.authenticator.still_known,
+    )
     metrics = Metrics(services, watcher)
     application.state.services = services
     application.state.watcher = watcher

@@ -8,7 +8,7 @@ import hashlib
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -138,6 +138,13 @@ class Authenticator:
             self._failures.take(who, _WRONG_KEYS, now_s=time.monotonic())
             raise _unauthorized("the key is unknown or revoked")
         return key.owner
+
+    async def still_known(self, owner_ids: Collection[str]) -> set[str]:
+        """Tell which of those who were let in would be let in now: others' keys were revoked."""
+        known = await to_thread.run_sync(self._keys.active, [name for name in owner_ids if name])
+        if "" in owner_ids and await self._is_open():
+            known.add("")
+        return known
 
     async def _key_of_session(self, key_id: str) -> Key | None:
         return await self._known_or(key_id, lambda: self._keys.get_active(key_id))

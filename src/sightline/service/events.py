@@ -24,7 +24,7 @@ from sightline.jobs.states import JobState
 from sightline.jobs.store import UnknownJobError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
     from starlette.types import Receive
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Snapshot", "TooManyWatchesError", "Watch", "WatchLimits", "Watcher"]
 
 _log = logging.getLogger(__name__)
+
+_CHECK_S = 1.0
 
 
 class TooManyWatchesError(Exception):
@@ -114,12 +116,20 @@ class _Topic:
 
 
 class Watch:
-    """One who waits for one job. Made by `Watcher.watch`; `attended` closes it."""
+    """One who waits for one job. Made by `Watcher.watch`; `attended` closes it.
+
+    Attributes:
+        job_id: The job.
+        owner: Who waits.
+        wake: Set when there may be something newer, or it is over.
+        is_expelled: Whoever waits may not know of the job any more.
+    """
 
     def __init__(self, watcher: Watcher, job_id: str, owner: str) -> None:
         self.job_id = job_id
         self.owner = owner
         self.wake = asyncio.Event()
+        self.is_expelled = False
         self._watcher = watcher
         self._is_gone = False
 
@@ -130,8 +140,13 @@ class Watch:
 
     @property
     def is_over(self) -> bool:
-        """The client is gone, or the service ends."""
-        return self._is_gone or self._watcher.is_closing
+        """The client is gone or expelled, or the service ends."""
+        return self._is_gone or self.is_expelled or self._watcher.is_closing
+
+    def expel(self) -> None:
+        """Tell nothing more."""
+        self.is_expelled = True
+        self.wake.set()
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait for a wake-up; False if there was none in time."""
@@ -171,6 +186,7 @@ class Watcher:
         store: Where to look.
         render: Makes the body of a snapshot; called by a thread.
         limits: How many may wait.
+        still_known: Tells which owners may still know of their jobs; asked once a second.
         interval_s: How often to look.
     """
 
@@ -180,12 +196,15 @@ class Watcher:
         render: Callable[[Job, int | None], bytes],
         *,
         limits: WatchLimits | None = None,
+        still_known: Callable[[Collection[str]], Awaitable[set[str]]],
         interval_s: float = 0.2,
     ) -> None:
         self.is_closing = False
         self._store = store
         self._render = render
         self._limits = limits or WatchLimits()
+        self._still_known = still_known
+        self._next_check_s = 0.0
         self._interval_s = interval_s
         self._topics: dict[str, _Topic] = {}
         self._owners: Counter[str] = Counter()
@@ -244,6 +263,7 @@ class Watcher:
                 self._wanted.clear()
                 await self._wanted.wait()
             await self._look()
+            await self._expel()
             await asyncio.sleep(self._interval_s)
 
     async def _look(self) -> None:
@@ -260,6 +280,22 @@ class Watcher:
         now_s, pause_s = time.monotonic(), len(self) / self._limits.events_per_s
         for topic in self._topics.values():
             topic.tell(now_s, pause_s)
+
+    async def _expel(self) -> None:
+        """Let nobody wait on whose key was revoked meanwhile."""
+        now_s = time.monotonic()
+        if now_s < self._next_check_s:
+            return
+        self._next_check_s = now_s + _CHECK_S
+        try:
+            known = await self._still_known(list(self._owners))
+        except Exception:  # noqa: BLE001 - as above; who has no key any more waits a little longer
+            _log.exception("keys of those who watch jobs could not be looked up")
+            return
+        for topic in self._topics.values():
+            for watch in topic.watches:
+                if watch.owner not in known:
+                    watch.expel()
 
     def _ask(self, known: Mapping[str, Snapshot | None]) -> dict[str, Snapshot]:
         """Find what is new; runs in a thread."""

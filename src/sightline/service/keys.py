@@ -159,6 +159,13 @@ class KeyStore:
         row = self._first(schema.keys.c.id == key_id)
         return None if row is None else _key(row)
 
+    def active(self, key_ids: Iterable[str]) -> set[str]:
+        """Tell which of these keys there are that are not revoked."""
+        keys = schema.keys
+        query = select(keys.c.id).where(keys.c.id.in_(list(key_ids)), keys.c.revoked_at.is_(None))
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def any_active(self) -> bool:
         """Tell whether there is a key that is not revoked."""
         return self._first(schema.keys.c.id != "") is not None

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ import pytest
 from sightline.errors import OutputError
 from sightline.service.application import make_application
 from sightline.service.events import WatchLimits
+from sightline.service.keys import KeyStore
+from sightline.service.owner import Scope
 from sightline.transport.tcp_listener import listen_tcp
 
 BODY = {"source_url": "https://example.org/a.mp4"}
@@ -85,6 +88,36 @@ def test_a_stream_whose_end_was_seen_is_not_begun_again(services, start):
     path = job["links"]["events"]
     assert client.get(path, headers={"last-event-id": str(version)}).status_code == 204
     assert "event: done" in client.get(path, headers={"last-event-id": "1"}).text
+
+
+@pytest.fixture
+def alice(services):
+    """A key and the headers with its secret."""
+    new = KeyStore(services.database).create("alice", scopes=[Scope.READ, Scope.WRITE], now_s=1.0)
+    return new.key.owner.id, {"Authorization": f"Bearer {new.secret}"}
+
+
+def test_a_stream_and_a_long_poll_end_when_their_key_is_revoked(services, start, alice):
+    key_id, headers = alice
+    _, client = start(services)
+    client.headers.update(headers)
+    links = submit(client)["links"]
+    with client.stream("GET", links["events"]) as answer, ThreadPoolExecutor(1) as pool:
+        lines = answer.iter_lines()
+        assert next(events(lines))[0] == "status"
+        polled = pool.submit(client.get, f"{links['self']}?wait=60")
+        KeyStore(services.database).revoke(key_id, now_s=2.0)
+        assert list(events(lines)) == []
+        assert polled.result(30).status_code == 401
+
+
+def test_who_needed_no_key_is_told_nothing_more_once_there_is_one(services, start, request):
+    _, client = start(services)
+    with client.stream("GET", submit(client)["links"]["events"]) as answer:
+        lines = answer.iter_lines()
+        assert next(events(lines))[0] == "status"
+        request.getfixturevalue("alice")
+        assert list(events(lines)) == []
 
 
 def test_head_of_a_stream_does_not_begin_one(services, start):

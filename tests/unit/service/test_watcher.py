@@ -32,8 +32,16 @@ def run(scenario, *, limits=None):
     async def all_of_it():
         store = CountingStore()
         store.add(Job(id="a", spec=SPEC, created_at=0.0))
+
+        async def still_known(owners):
+            return set(owners) - {"mallory"}
+
         watcher = Watcher(
-            store, lambda job, place: b"%d" % job.version, limits=limits, interval_s=0
+            store,
+            lambda job, place: b"%d" % job.version,
+            limits=limits,
+            still_known=still_known,
+            interval_s=0,
         )
         task = asyncio.create_task(watcher.run())
         try:
@@ -106,6 +114,17 @@ def test_nothing_is_asked_while_nobody_waits():
         for _ in range(1000):
             await asyncio.sleep(0)
         assert store.asked - asked <= 1
+
+    run(scenario)
+
+
+def test_who_may_not_know_of_the_job_any_more_is_told_nothing_more():
+    async def scenario(_, watcher):
+        watches = {name: watcher.watch("a", name) for name in ("alice", "mallory")}
+        while not watches["mallory"].is_over:
+            assert await watches["mallory"].wait(30)
+        assert watches["mallory"].is_expelled
+        assert not watches["alice"].is_over
 
     run(scenario)
 

@@ -18,6 +18,7 @@ from sightline.service.event_stream import EventStream
 from sightline.service.known_jobs import Look
 from sightline.service.owner import Scope
 from sightline.service.presentation import job_etag, present_chunk, present_job
+from sightline.service.problems import ProblemError
 from sightline.service.responses import ChunkList, JobList, JobView
 from sightline.service.visit import JobId, Reading, Visit, Writing
 
@@ -171,6 +172,7 @@ async def _wait(visit: Visit, job_id: str, *, since: int, timeout_s: float) -> L
 
     Raises:
         UnknownJobError: It was deleted meanwhile.
+        ProblemError: The key was revoked meanwhile.
     """
     until_s = time.monotonic() + timeout_s
     watch = visit.watch(job_id)
@@ -184,6 +186,8 @@ async def _wait(visit: Visit, job_id: str, *, since: int, timeout_s: float) -> L
                     return Look(snapshot.job, snapshot.queue_position)
             if not await watch.wait(max(0.0, until_s - time.monotonic())):
                 break
+    if watch.is_expelled:
+        raise ProblemError("unauthorized", "the key was revoked")
     return await visit.look(job_id)
 
 
