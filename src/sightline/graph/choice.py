@@ -164,8 +164,9 @@ def _measure(
         if not leading:
             return opened.info, None
         if not pipeline.is_open:
-            pipeline.open()
-            stack.callback(pipeline.close)
+            leading = _copies(leading)
+            for _, stage in leading:
+                stack.enter_context(stage)
         row = StageRow(leading)
         samples = [_time_one(row, frame) for frame in _first_frames(opened)]
         counted = samples[_WARM_UP:] or samples
@@ -176,6 +177,18 @@ def _measure(
             busy=busy_s / wall_s if wall_s > 0 else 1.0,
             concurrency=row.concurrency,
         )
+
+
+def _copies(leading: Sequence[tuple[str, Stage]]) -> Sequence[tuple[str, Stage]]:
+    """Copy stages as for a handler: what `open()` made of them might not be sent to one later.
+
+    Stages that cannot be sent to another process are measured themselves; they may run in this one.
+    """
+    try:
+        copies: Sequence[tuple[str, Stage]] = pickle.loads(pickle.dumps(leading))  # noqa: S301
+    except Exception:  # noqa: BLE001 - foreign code
+        return leading
+    return copies
 
 
 def _first_frames(source: Source) -> Iterator[Frame]:

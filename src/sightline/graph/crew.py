@@ -179,6 +179,7 @@ def _pickled(steps: Sequence[Step]) -> bytes:
             except Exception as error:
                 raise PipelineError(
                     f"stage {name!r} cannot be sent to a handler process: {error}; make in open() "
-                    "what cannot be pickled, and define its class in a module"
+                    "what cannot be pickled, take it away again in close() if the stage is used "
+                    "more than once, and define its class in a module"
                 ) from error
     return pickle.dumps(steps)

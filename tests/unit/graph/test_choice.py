@@ -1,7 +1,10 @@
 """Choosing where a pipeline runs, by what its stages cost."""
 
+import pickle
+import threading
 import time
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,19 +28,35 @@ class Slow(Stage):
 
     def __init__(self, pause_s=0.005):
         self.pause_s = pause_s
-        self.frames = 0
-        self.opened = self.closed = 0
-
-    def open(self):
-        self.opened += 1
 
     def process(self, frame):
-        self.frames += 1
         time.sleep(self.pause_s)
         return frame
 
+
+class Logged(Slow):
+    """Notes what is done with it and its copies, and has when open what cannot be copied."""
+
+    calls: ClassVar[list[str]] = []
+
+    def open(self):
+        self.calls.append("open")
+        self.lock = threading.Lock()
+
+    def process(self, frame):
+        self.calls.append("process")
+        with self.lock:
+            return super().process(frame)
+
     def close(self):
-        self.closed += 1
+        self.calls.append("close")
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What is done with stages of the class `Logged`."""
+    monkeypatch.setattr(Logged, "calls", [])
+    return Logged.calls
 
 
 class Follow(Stage):
@@ -138,19 +157,30 @@ def test_the_reason_is_one_line_with_the_cost(cost, rate):
     assert "\n" not in reason
 
 
-def test_a_few_frames_of_a_recording_are_measured_and_the_stages_closed_again():
-    stage = Slow()
-    choice = choose_handlers(Pipeline([stage, Follow()]), [SCENE])
+def test_a_few_frames_of_a_recording_are_measured_and_the_stages_closed_again(calls):
+    choice = choose_handlers(Pipeline([Logged(), Follow()]), [SCENE])
     assert choice.handlers is None or choice.handlers >= 1
-    assert stage.frames == 12
-    assert (stage.opened, stage.closed) == (1, 1)
+    assert calls == ["open", *["process"] * 12, "close"]
 
 
-def test_stages_that_are_open_stay_open():
-    stage = Slow()
-    with Pipeline([stage]) as pipeline:
+def test_a_stage_that_was_measured_can_still_be_sent_to_handlers(calls):
+    stage = Logged()
+    choose_handlers(Pipeline([stage]), [SCENE])
+    assert "process" in calls
+    assert isinstance(pickle.loads(pickle.dumps(stage)), Logged)
+
+
+def test_a_stage_that_cannot_be_sent_to_handlers_is_measured_itself(calls):
+    stage = Logged()
+    stage.own = threading.Lock()
+    choose_handlers(Pipeline([stage]), [SCENE])
+    assert calls == ["open", *["process"] * 12, "close"]
+
+
+def test_stages_that_are_open_stay_open(calls):
+    with Pipeline([Logged()]) as pipeline:
         choose_handlers(pipeline, [SCENE])
-        assert (stage.opened, stage.closed) == (1, 0)
+        assert calls == ["open", *["process"] * 12]
 
 
 def test_the_rate_of_a_live_source_decides():
