@@ -29,6 +29,8 @@ _MOST_FALSE_STARTS = 3
 _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 5.0
 _SETTLED_S = 5.0
+_GAP_S = 1.0
+"""They are looked at many times a second; who did not for longer was stopped."""
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +89,7 @@ class Crew:
         self._deadline_s = deadline_s
         # One processor is left for sources, hub and sinks: they are what handlers wait for.
         self._threads = max(1, (usable_cores() - 1) // max(1, size))
+        self._looked_s = 0.0
         self._started = 0
         self._false_starts = 0
         self._members: dict[bytes, Handler] = {}
@@ -160,8 +163,16 @@ class Crew:
         return member
 
     def kill_overdue(self, now_s: float) -> None:
-        """Kill the handlers that have been at one piece of work for too long."""
+        """Kill the handlers that have been at one piece of work for too long.
+
+        Time in which nobody looked does not count: all processes may have been stopped (Ctrl-Z), or
+        the machine asleep.
+        """
+        unseen_s = now_s - self._looked_s
+        self._looked_s = now_s
         for member in self._members.values():
+            if unseen_s > _GAP_S:
+                member.busy_since_s += unseen_s
             overdue = member.holds and now_s - member.busy_since_s > self._deadline_s
             if overdue and not member.is_hung:
                 _log.warning("handler hangs identity=%s", member.identity.decode())
