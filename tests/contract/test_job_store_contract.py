@@ -736,12 +736,16 @@ def test_a_retried_job_keeps_the_results_that_were_wrapped_up_until_there_are_ot
     assert store.get(job_id).warnings == ("it ends early",)
     job = store.retry(job_id, now_s=1.0)
     assert (job.partial, job.summary, job.warnings) == (True, {"tracks": 1}, ())
-    assert job.progress.frames_final == 0
+    assert (job.progress.frames_final, job.progress.frames_kept) == (0, 50)
     finish(store, claim(store, CHUNK))
     final = claim(store, FINAL)
+    store.renew(final, LeaseReport(frames_done=7), policy=POLICY, now_s=1.0)
+    job = store.get(job_id)
+    assert (job.progress.frames_final, job.progress.frames_kept) == (7, 50)
     store.finish_final(final, Finalized(frames=100), policy=POLICY, now_s=2.0)
     job = store.get(job_id)
     assert (job.state, job.partial, job.summary) == (JobState.SUCCEEDED, False, {})
+    assert job.progress.frames_kept == 100
 
 
 def test_a_retry_takes_the_task_from_a_worker_of_the_failed_attempt(store):

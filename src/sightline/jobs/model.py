@@ -134,7 +134,8 @@ class Progress:
         chunks_done: Finished ones.
         chunks_running: Leased ones.
         chunks_failed: Failed ones.
-        frames_final: Frames that went through the final pass; tracks exist up to there.
+        frames_final: Frames that went through the final pass, in its current or last attempt.
+        frames_kept: Frames of the results that were published last; 0 if there are none.
         detect_since: When the first frame was begun, since the job was tried again if it was;
             None before.
         detect_from: Of `frames_done`, those that were done already then.
@@ -150,6 +151,7 @@ class Progress:
     chunks_running: int = 0
     chunks_failed: int = 0
     frames_final: int = 0
+    frames_kept: int = 0
     detect_since: float | None = None
     detect_from: int = 0
 

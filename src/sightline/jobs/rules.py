@@ -158,6 +158,7 @@ def keep(case: Case, task: Task, done: Finalized) -> Task:
     """Note the results that a final pass has published; give its task, which is still leased."""
     case.change(task, frames_done=done.frames, warnings=tuple(done.warnings))
     case.update(partial=done.partial, summary=done.summary)
+    case.note(frames_kept=done.frames)
     if done.warnings:
         _collect_warnings(case)
     return case.task(task.kind, task.number)

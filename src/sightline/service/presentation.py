@@ -87,7 +87,9 @@ def percent_of(job: Job) -> float | None:
     if not progress.frames_total:
         return None
     share = _CHUNKS_SHARE if progress.chunks_total else 0.0
-    done = share * progress.frames_done + (100.0 - share) * progress.frames_final
+    # Of a job that is tried again, only what it does now counts: older results do not help it on.
+    final = progress.frames_kept if job.state.terminal else progress.frames_final
+    done = share * progress.frames_done + (100.0 - share) * final
     return round(min(done / progress.frames_total, 99.9), 1)
 
 
@@ -126,7 +128,7 @@ def _progress(job: Job, *, queue_position: int | None, now_s: float) -> dict[str
         "percent": percent_of(job),
         "frames_done": progress.frames_done,
         "frames_total": progress.frames_total,
-        "frames_final": progress.frames_final,
+        "frames_final": _frames_with_results(job),
         "fps": None if rate is None else round(rate, 2),
         "eta_s": _remaining(job, rate),
         "bytes_done": progress.bytes_done,
@@ -139,6 +141,13 @@ def _progress(job: Job, *, queue_position: int | None, now_s: float) -> dict[str
         },
         "queue_position": queue_position,
     }
+
+
+def _frames_with_results(job: Job) -> int:
+    """Say up to where there are results: those that grow count as soon as they have a frame."""
+    progress = job.progress
+    growing = 0 if job.state.terminal else progress.frames_final
+    return growing or progress.frames_kept
 
 
 def _rate(job: Job, now_s: float) -> float | None:

@@ -23,7 +23,7 @@ from sightline.jobs.sql.database import Database, DatabaseError
 from sightline.jobs.sql.schema import deliveries, metadata
 from sightline.jobs.sql_store import SqlJobStore
 from sightline.jobs.states import JobState, Priority
-from sightline.jobs.store import JobQuery, LeaseReport
+from sightline.jobs.store import Finalized, JobQuery, LeaseReport
 
 PROCESSES = 4
 
@@ -240,6 +240,20 @@ def test_tasks_of_an_older_version_get_the_queue_of_their_kind(url, database, st
     newer.close()
 
 
+def test_results_of_an_older_version_go_as_far_as_the_last_final_pass(url, database, store):
+    job_id = with_chunks(store, a_job(0), 1)
+    finish(store, claim(store))
+    final = claim(store)
+    store.cancel(job_id, policy=POLICY, now_s=1.0)
+    done = Finalized(frames=50, partial=True)
+    assert store.finish_final(final, done, policy=POLICY, now_s=2.0)
+    database.close()
+    to_the_first_version(url)
+    with Database(url) as newer:
+        newer.migrate()
+        assert SqlJobStore(newer).get(job_id).progress.frames_kept == 50
+
+
 def to_the_first_version(url):
     """Take out of a database what the second version has added; return the id of its job."""
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
@@ -254,6 +268,7 @@ def to_the_first_version(url):
             DROP TABLE workers;
             DROP TABLE usage;
             ALTER TABLE jobs DROP COLUMN detect_from;
+            ALTER TABLE jobs DROP COLUMN frames_kept;
             UPDATE alembic_version SET version_num = '0001';
             """
         )

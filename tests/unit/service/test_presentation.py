@@ -37,10 +37,29 @@ def progress(state, *, finished_at=None, **about):
         (JobState.FINALIZING, {"frames_total": 100, "frames_done": 50, "frames_final": 50}, 50.0),
         (JobState.FINALIZING, {"frames_total": 9, "frames_done": 12, "frames_final": 12}, 99.9),
         (JobState.SUCCEEDED, {"frames_total": 100, "frames_final": 90}, 100.0),
+        # Tried again with results of before, and canceled in the queue or after ten frames.
+        (JobState.RUNNING, {"frames_total": 100, "frames_kept": 60}, 0.0),
+        (JobState.CANCELED, {"frames_total": 100, "frames_kept": 60}, 60.0),
+        (JobState.CANCELED, {"frames_total": 100, "frames_kept": 60, "frames_final": 10}, 60.0),
     ],
 )
 def test_the_percentage_follows_the_frames(state, about, percent):
     assert progress(state, **about)["percent"] == percent
+
+
+@pytest.mark.parametrize(
+    ("state", "growing", "kept", "shown"),
+    [
+        (JobState.RUNNING, 7, 0, 7),
+        (JobState.QUEUED, 0, 60, 60),
+        (JobState.RUNNING, 0, 60, 60),
+        (JobState.RUNNING, 7, 60, 7),
+        (JobState.CANCELED, 7, 60, 60),
+        (JobState.FAILED, 7, 0, 0),
+    ],
+)
+def test_results_are_there_up_to_the_frames_of_those_that_are_shown(state, growing, kept, shown):
+    assert progress(state, frames_final=growing, frames_kept=kept)["frames_final"] == shown
 
 
 def test_rate_and_remaining_time_count_from_the_first_frame():

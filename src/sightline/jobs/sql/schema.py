@@ -67,6 +67,7 @@ jobs = Table(
     Column("chunks_running", Integer, nullable=False),
     Column("chunks_failed", Integer, nullable=False),
     Column("frames_final", BigInteger, nullable=False),
+    Column("frames_kept", BigInteger, nullable=False, server_default="0"),
     Column("detect_since", Double),
     Column("detect_from", BigInteger, nullable=False, server_default="0"),
     Column("partial", Boolean, nullable=False),
