@@ -14,7 +14,7 @@ from sightline.jobs.chunk_result import ChunkWriter
 from sightline.jobs.feed import FeedEnd
 from sightline.jobs.files import JobFiles
 from sightline.jobs.final_pass import do_final
-from sightline.jobs.model import Job, JobSpec, Lease, Task
+from sightline.jobs.model import Job, JobSpec, Lease, Progress, Task
 from sightline.jobs.split import split
 from sightline.jobs.states import Queue, TaskKind
 from sightline.media.opening import open_source
@@ -96,6 +96,7 @@ class Work:
         shutil.copy(video, self.files.source)
         self.tokens = 0
         self.video = None
+        self.kept = 0
         self.spec = JobSpec(
             **{
                 "source_name": video.name,
@@ -110,7 +111,8 @@ class Work:
 
     def lease(self):
         self.tokens += 1
-        job = Job(id="job", spec=self.spec, created_at=0.0, video=self.video)
+        progress = Progress(frames_kept=self.kept)
+        job = Job(id="job", spec=self.spec, created_at=0.0, video=self.video, progress=progress)
         return Lease(
             token=f"t{self.tokens}",
             task=Task(job_id="job", kind=TaskKind.FINAL, queue=Queue.FINALIZE),

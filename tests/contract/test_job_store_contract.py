@@ -748,6 +748,28 @@ def test_a_retried_job_keeps_the_results_that_were_wrapped_up_until_there_are_ot
     assert job.progress.frames_kept == 100
 
 
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_results_that_a_canceled_pass_has_not_replaced_are_told_of_as_before(store, end):
+    job_id = with_chunks(store, a_job(), 2)
+    finish(store, claim(store, CHUNK))
+    final = claim(store, FINAL)
+    store.cancel(job_id, policy=POLICY, now_s=0.0)
+    done = Finalized(frames=50, partial=True, summary={"tracks": 1})
+    store.finish_final(final, done, policy=POLICY, now_s=0.0)
+    store.retry(job_id, now_s=1.0)
+    final = claim(store, FINAL)
+    store.cancel(job_id, policy=POLICY, now_s=2.0)
+    less = Finalized(frames=7, partial=True, keeps_older=True)
+    if end == "finish":
+        assert store.finish_final(final, less, policy=POLICY, now_s=3.0)
+    else:
+        assert store.fail_final(final, BROKEN, less, policy=POLICY, now_s=3.0)
+    job = store.get(job_id)
+    assert (job.state, job.partial, job.summary) == (JobState.CANCELED, True, {"tracks": 1})
+    assert (job.progress.frames_final, job.progress.frames_kept) == (7, 50)
+    assert store.tasks(job_id)[-1].result is None
+
+
 def test_a_retry_takes_the_task_from_a_worker_of_the_failed_attempt(store):
     job_id = with_chunks(store, a_job(), 2)
     failing, late = claim(store, CHUNK), claim(store, CHUNK)

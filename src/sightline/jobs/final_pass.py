@@ -19,7 +19,7 @@ from sightline.jobs.files import RESULTS_INDEX
 from sightline.jobs.final_input import ChunkInput, VideoInput
 from sightline.jobs.limits import LimitError, MediaLimits
 from sightline.jobs.preview import PREVIEW_NAME, make_preview, playback_start_s
-from sightline.jobs.publish import prepare, publish
+from sightline.jobs.publish import drop, prepare, publish
 from sightline.jobs.results_index import IndexFile
 from sightline.jobs.sniff import source_options
 from sightline.jobs.split import split
@@ -67,7 +67,8 @@ def do_final(
 
     Frames are numbered, dropped and counted as failed as in an inline run of the whole pipeline,
     and the outputs are the same. When the job is failing, what the feed still gives is done; when
-    it is canceled, the pass ends at once; the outputs are complete for the frames until then.
+    it is canceled, the pass ends at once; the outputs are complete for the frames until then. What
+    ends early replaces older results only if it has come further than they.
 
     Args:
         lease: Of the final pass.
@@ -77,8 +78,9 @@ def do_final(
         limits: Those of the service; None: the defaults.
 
     Returns:
-        What was published. With a failure, if more frames failed than the job allows, those in
-        chunks counted, or if there are more tracks, or objects in a frame, than the limits allow.
+        What was published, if anything. With a failure, if more frames failed than the job allows,
+        those in chunks counted, or if there are more tracks, or objects in a frame, than the limits
+        allow.
 
     Raises:
         StageError: The same, before there is a frame to be published.
@@ -92,7 +94,7 @@ def do_final(
     )
     work = final.open_input()
     if work is None:
-        return Finalized(frames=0, partial=True)
+        return Finalized(frames=0, partial=True, keeps_older=final.has_older_of(0))
     failure: StageError | LimitError | None = None
     try:
         final.run(work)
@@ -168,6 +170,10 @@ class _FinalPass:
 
     def finish(self, work: FinalInput, failure: StageError | LimitError | None) -> Finalized:
         """Make the rest, and publish everything."""
+        partial = work.cut_short or failure is not None
+        if partial and self.has_older_of(self._seen):
+            drop(self._files, self._lease.token)
+            return Finalized(frames=self._seen, partial=True, failure=failure, keeps_older=True)
         warnings = list(work.losses.messages)
         self.report.stopped = work.cut_short
         self.report.wall_s = self._wall_s()
@@ -178,11 +184,16 @@ class _FinalPass:
         told = {**summary, "failed": summary["failed"][:_MOST_FAILURES_TOLD]}
         return Finalized(
             frames=self._seen,
-            partial=work.cut_short or failure is not None,
+            partial=partial,
             summary=told,
             warnings=warnings,
             failure=failure,
         )
+
+    def has_older_of(self, frames: int) -> bool:
+        """Tell whether there are results of at least so many frames from before."""
+        kept = self._lease.job.progress.frames_kept
+        return 0 < kept >= frames
 
     @property
     def _spec(self) -> JobSpec:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sightline.jobs.files import JobFiles
 
-__all__ = ["prepare", "publish"]
+__all__ = ["drop", "prepare", "publish"]
 
 _CURRENT_FOLDER = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE
@@ -36,6 +36,11 @@ def prepare(files: JobFiles, token: str) -> None:
     for folder in files.folder.glob("final.*"):
         shutil.rmtree(folder, ignore_errors=True)
     files.final(token).mkdir(parents=True)
+
+
+def drop(files: JobFiles, token: str) -> None:
+    """Remove the folder of a final pass; the results stay those that they were."""
+    shutil.rmtree(files.final(token), ignore_errors=True)
 
 
 def publish(files: JobFiles, token: str) -> None:

@@ -144,7 +144,7 @@ def finish_final(
         keep(case, case.task(TaskKind.FINAL), done),
         # What was wrapped up is to be done again if the job is tried again.
         state=TaskState.DONE if is_whole else TaskState.CANCELED,
-        result=token,
+        result=None if done.keeps_older else token,
     )
     if is_whole:
         case.note(frames_total=case.job.progress.frames_done)
@@ -155,10 +155,11 @@ def finish_final(
 
 
 def keep(case: Case, task: Task, done: Finalized) -> Task:
-    """Note the results that a final pass has published; give its task, which is still leased."""
+    """Note the results that a final pass has left; give its task, which is still leased."""
     case.change(task, frames_done=done.frames, warnings=tuple(done.warnings))
-    case.update(partial=done.partial, summary=done.summary)
-    case.note(frames_kept=done.frames)
+    if not done.keeps_older:
+        case.update(partial=done.partial, summary=done.summary)
+        case.note(frames_kept=done.frames)
     if done.warnings:
         _collect_warnings(case)
     return case.task(task.kind, task.number)

@@ -171,6 +171,8 @@ class Finalized:
         summary: For the client; JSON.
         warnings: For the client.
         failure: What ended it early; the results are those of the frames before.
+        keeps_older: Results of as many frames were there, and stay: of these, `partial` and
+            `summary` say nothing.
     """
 
     frames: int
@@ -178,6 +180,7 @@ class Finalized:
     summary: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     failure: Exception | None = None
+    keeps_older: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

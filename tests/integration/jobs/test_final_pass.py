@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -211,6 +212,57 @@ def test_a_job_that_ends_before_its_first_chunk_has_no_results(video, tmp_path):
     done = work.run(GivenChunks([None, FeedEnd.CUT_SHORT]))
     assert (done.frames, done.partial) == (0, True)
     assert not work.files.results.exists()
+
+
+def canceled_at(feed, frames):
+    """Give a heartbeat that hears of a cancel at a frame."""
+
+    def cancel(heartbeat):
+        heartbeat.wrap_up = feed.canceled = True
+
+    return Pulse(at=frames, then=cancel)
+
+
+@pytest.mark.parametrize("frames", [0, 5, 17])
+def test_what_is_canceled_before_it_has_come_further_leaves_older_results(video, tmp_path, frames):
+    work = Work(video, tmp_path / "job", NO_DRAW)
+    feed = work.chunks([30])
+    work.kept = work.run(feed, canceled_at(feed, 17)).frames
+    before = work.results()
+    feed = work.chunks([30])
+    done = work.run(feed, canceled_at(feed, frames))
+    assert (done.frames, done.keeps_older) == (frames, True)
+    assert (work.results(), work.summary()["frames"]) == (before, 17)
+    assert not list(work.files.folder.glob("final.*"))
+
+
+def test_what_is_canceled_later_than_before_replaces_the_results(video, tmp_path):
+    work = Work(video, tmp_path / "job", NO_DRAW)
+    feed = work.chunks([30])
+    work.kept = work.run(feed, canceled_at(feed, 17)).frames
+    feed = work.chunks([30])
+    done = work.run(feed, canceled_at(feed, 18))
+    assert (done.frames, done.keeps_older, done.summary["frames"]) == (18, False, 18)
+    assert work.summary()["frames"] == 18
+
+
+def test_what_is_canceled_before_its_first_chunk_leaves_older_results(video, tmp_path):
+    work = Work(video, tmp_path / "job", NO_DRAW)
+    work.kept = work.run(work.chunks([9])).frames
+    done = work.run(GivenChunks([None, FeedEnd.CUT_SHORT]))
+    assert (done.frames, done.keeps_older) == (0, True)
+    assert work.summary()["frames"] == FRAMES
+
+
+def test_a_pass_that_fails_before_it_has_come_further_leaves_older_results(video, tmp_path):
+    work = Work(video, tmp_path / "job", PIPELINES["failures in both"], max_failures=20)
+    work.kept = work.run(work.chunks([5])).frames
+    before = work.results()
+    work.spec = replace(work.spec, max_failures=3)
+    done = work.run(work.chunks([5]))
+    assert isinstance(done.failure, StageError)
+    assert done.keeps_older
+    assert work.results() == before
 
 
 def test_results_can_be_read_while_the_pass_waits_for_a_chunk(video, tmp_path):
