@@ -138,6 +138,8 @@ def test_a_list_may_be_of_an_owner_of_states_of_labels_and_of_a_text(store):
         (JobQuery(owner="ann", states=frozenset({JobState.QUEUED})), [0]),
         (JobQuery(labels={"a": "1"}), [1, 0]),
         (JobQuery(labels={"a": "1", "b": "2"}), [0]),
+        (JobQuery(labels={"a": "1", "b": "1"}), []),
+        (JobQuery(labels={"a": "1", "b": "2", "c": "3"}), []),
         (JobQuery(text="STRASSE 100%"), [1]),
         (JobQuery(text="100_"), []),
         (JobQuery(text="crossing", owner="bob"), [2]),

@@ -17,6 +17,7 @@ from pydantic import (
 __all__ = [
     "DEFAULT_OUTPUTS",
     "LABEL_NAME",
+    "MOST_LABELS",
     "SHORTHANDS",
     "TEXT",
     "JobOptions",
@@ -34,6 +35,8 @@ DEFAULT_OUTPUTS: tuple[OutputFormat, ...] = ("tracks", "jsonl", "csv", "mot", "c
 SHORTHANDS = ("detector", "tracker", "classes", "confidence", "nms")
 """Parameters that may stand beside `params`, instead of it."""
 
+MOST_LABELS = 20
+"""That a job may have, and that jobs may be looked for by."""
 LABEL_NAME = r"^[A-Za-z0-9_.-]{1,63}$"
 _WEB_ADDRESS = r"""^https?://[!"$-.0->@-Z^-~]{1,300}([/?#][!-\[\]-~]*)?$"""
 """Printable ASCII; the host is a name or an IPv4 address."""
@@ -114,7 +117,7 @@ class JobOptions(_Strict):
     max_failures: WholeNumber = Field(
         default=0, ge=0, le=1_000_000_000, description="Frames that may fail before the job does."
     )
-    labels: Annotated[dict[LabelName, LabelValue], Field(max_length=20)] = Field(
+    labels: Annotated[dict[LabelName, LabelValue], Field(max_length=MOST_LABELS)] = Field(
         default={}, description="Your own names and values, to find the job again."
     )
     webhook_url: WebAddress | None = Field(default=None, description="Told of the end.")

@@ -20,6 +20,7 @@ from tests.job_values import ALL_KINDS, CHUNK, INGEST, POLICY, a_job, claim, fin
 
 from sightline.jobs.model import Failure
 from sightline.jobs.sql.database import Database, DatabaseError
+from sightline.jobs.sql.listing import page
 from sightline.jobs.sql.schema import deliveries, metadata
 from sightline.jobs.sql_store import SqlJobStore
 from sightline.jobs.states import JobState, Priority
@@ -217,6 +218,12 @@ def test_a_transaction_that_raises_is_undone(database, store):
         fail_half_way()
     assert store.get(job.id) == job
     assert store.add(replace(job, id="job-00001")).id == "job-00001"
+
+
+@pytest.mark.parametrize("number", [1, 2, 20])
+def test_however_many_labels_are_looked_for_it_takes_one_subquery(number):
+    labels = {f"name{place}": "value" for place in range(number)}
+    assert str(page(JobQuery(labels=labels))).count("SELECT labels.job_id") == 1
 
 
 def test_tasks_of_an_older_version_get_the_queue_of_their_kind(url, database, store):

@@ -187,6 +187,8 @@ def test_jobs_are_found_by_state_label_and_name(client):
         {"limit": 201},
         {"status": "x"},
         {"label": "x"},
+        {"label": [f"name{number}:x" for number in range(21)]},
+        {"status": ["queued"] * 9},
         {"label": "a:\0"},
         {"q": "a\0"},
         {"cursor": "ü"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from sightline.jobs.queues import TASK_GROUPS
 from sightline.jobs.sql.rows import job_from_row, task_from_row
@@ -14,7 +14,7 @@ from sightline.jobs.states import JobState, Priority, Queue, TaskKind, TaskState
 from sightline.jobs.store import TaskGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from enum import StrEnum
 
     from sqlalchemy import ColumnElement, Connection, Select
@@ -48,9 +48,8 @@ def page(query: JobQuery) -> Select[Any]:
         statement = statement.where(jobs.c.source_folded.contains(folded, autoescape=True))
     if query.before is not None:
         statement = statement.where(jobs.c.id < query.before)
-    for name, value in query.labels.items():
-        labelled = select(labels.c.job_id).where(labels.c.name == name, labels.c.value == value)
-        statement = statement.where(jobs.c.id.in_(labelled))
+    if query.labels:
+        statement = statement.where(jobs.c.id.in_(_labelled(query.labels)))
     return statement
 
 
@@ -143,6 +142,18 @@ def outstanding_tasks(connection: Connection) -> dict[TaskGroup, int]:
     for row in rows:
         found[TaskGroup(Queue(row.queue), TaskKind(row.kind), row.state)] = row.number
     return found
+
+
+def _labelled(wanted: Mapping[str, str]) -> Select[tuple[str]]:
+    """Select the ids of the jobs with all of these labels.
+
+    They are counted, in one subquery: with one for each label, PostgreSQL takes seconds to plan.
+    """
+    each = [and_(labels.c.name == name, labels.c.value == value) for name, value in wanted.items()]
+    found = select(labels.c.job_id).where(or_(*each))
+    if len(each) == 1:
+        return found
+    return found.group_by(labels.c.job_id).having(func.count() == len(each))
 
 
 def _is_queued(priority: Priority) -> ColumnElement[bool]:

@@ -19,6 +19,7 @@ from sightline.service.known_jobs import Look
 from sightline.service.owner import Scope
 from sightline.service.presentation import job_etag, present_chunk, present_job
 from sightline.service.problems import ProblemError
+from sightline.service.requests import MOST_LABELS
 from sightline.service.responses import ChunkList, JobList, JobView
 from sightline.service.visit import JobId, Reading, Visit, Writing
 
@@ -33,8 +34,12 @@ _LabelFilter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}:
 class JobFilter(BaseModel):
     """Which jobs to list."""
 
-    status: list[JobState] = Field([], description="Only in one of these states.")
-    label: list[_LabelFilter] = Field([], description="Only with all of these, NAME:VALUE.")
+    status: list[JobState] = Field(
+        [], max_length=len(JobState), description="Only in one of these states."
+    )
+    label: list[_LabelFilter] = Field(
+        [], max_length=MOST_LABELS, description="Only with all of these, NAME:VALUE."
+    )
     q: str = Field(
         "",
         max_length=200,
