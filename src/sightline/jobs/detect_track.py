@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -13,11 +14,19 @@ from sightline.detect.motion import MotionOptions
 from sightline.detect.onnx_options import OnnxOptions
 from sightline.detect.opening import MOTION
 from sightline.errors import ModelError
-from sightline.jobs.pipelines import Defined, ParameterError, ParameterFault, drawing
+from sightline.jobs.pipelines import (
+    MOST_FAULTS,
+    Defined,
+    ParameterError,
+    ParameterFault,
+    drawing,
+    pointer_to,
+    unknown_parameter,
+)
 from sightline.tracking.sort import Sort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sightline.jobs.detectors import AllowedDetectors
 
@@ -185,15 +194,31 @@ class DetectTrack:
         return not (name in _SORT and params.get("tracker") == "none")
 
     def _check(self, params: Mapping[str, Any]) -> None:
-        faults = [
-            ParameterFault(pointer=_pointer(error.absolute_path), detail=str(error.message)[:300])
-            for error in jsonschema.Draft202012Validator(self.schema).iter_errors(params)
-            if error.schema is not False  # such an error does not say where
-        ]
+        faults = list(islice(self._misfits(params), MOST_FAULTS))
         if not faults:
             faults = [*self._unknown_options(params), *self._unknown_classes(params)]
         if faults:
             raise ParameterError(faults)
+
+    def _misfits(self, params: Mapping[str, Any]) -> Iterator[ParameterFault]:
+        """Find what the schema does not allow, as far as it is asked for.
+
+        What is too long is not looked into: equal entries of a list take its length squared.
+        """
+        rules, rest = self.schema["properties"], {}
+        for name, value in params.items():
+            most = rules.get(name, {}).get("maxItems")
+            if name not in rules:
+                yield unknown_parameter(name, rules)
+            elif most is not None and isinstance(value, list) and len(value) > most:
+                detail = f"must have at most {most} entries, not {len(value)}"
+                yield ParameterFault(pointer=pointer_to([name]), detail=detail)
+            else:
+                rest[name] = value
+        for error in jsonschema.Draft202012Validator(self.schema).iter_errors(rest):
+            if error.schema is not False:  # such an error does not say where
+                detail = str(error.message)[:300]
+                yield ParameterFault(pointer=pointer_to(error.absolute_path), detail=detail)
 
     def _unknown_options(self, params: Mapping[str, Any]) -> list[ParameterFault]:
         return [
@@ -238,7 +263,3 @@ def _with_defaults(rules: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
 def _number(value: Any, rule: Mapping[str, Any]) -> Any:
     """Make a whole number of what JSON Schema takes for one, such as 3.0."""
     return int(value) if rule.get("type") == "integer" else value
-
-
-def _pointer(path: Iterable[str | int]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)

@@ -7,9 +7,11 @@ has let it pass, and no schema lets paths, addresses or names of code pass.
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
@@ -19,11 +21,12 @@ from sightline.pipeline.definition import load_definition
 from sightline.pipeline.stages import Draw, Track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = [
     "DRAWN_TRAIL_FRAMES",
+    "MOST_FAULTS",
     "Defined",
     "FilePipeline",
     "Offer",
@@ -31,9 +34,14 @@ __all__ = [
     "ParameterError",
     "ParameterFault",
     "drawing",
+    "pointer_to",
+    "unknown_parameter",
 ]
 
 DRAWN_TRAIL_FRAMES = 30
+MOST_FAULTS = 20
+"""Of what is wrong with a request, no more is told, nor looked for."""
+_MOST_SHOWN = 60
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _NO_PARAMETERS = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -60,12 +68,12 @@ class ParameterError(SightlineError, ValueError):
     """The parameters do not fit the pipeline.
 
     Attributes:
-        faults: All that is wrong.
+        faults: What is wrong, the first `MOST_FAULTS` of it.
     """
 
-    def __init__(self, faults: Sequence[ParameterFault]) -> None:
-        super().__init__("; ".join(f"{f.pointer or 'params'}: {f.detail}" for f in faults))
-        self.faults = tuple(faults)
+    def __init__(self, faults: Iterable[ParameterFault]) -> None:
+        self.faults = tuple(islice(faults, MOST_FAULTS))
+        super().__init__("; ".join(f"{f.pointer or 'params'}: {f.detail}" for f in self.faults))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,16 +187,37 @@ class FilePipeline:
     def define(self, params: Mapping[str, Any], outputs: Iterable[str]) -> Defined:
         """Make the definition; see `Offer`."""
         if params:
+            detail = "this pipeline takes no parameters"
             raise ParameterError(
-                [
-                    ParameterFault(pointer=f"/{name}", detail="this pipeline takes no parameters")
-                    for name in sorted(params)
-                ]
+                ParameterFault(pointer=pointer_to([name]), detail=detail) for name in params
             )
         drawn = [] if self._draws else drawing(outputs, tracked=self._tracked)
         return Defined(
             params={}, definition={"stages": [*self._stages, *drawn]}, tracked=self._tracked
         )
+
+
+def unknown_parameter(name: str, known: Iterable[str]) -> ParameterFault:
+    """Say that there is no parameter of a name, and which one may be meant.
+
+    >>> unknown_parameter("confidnce", ["confidence", "nms"]).detail
+    "there is no parameter 'confidnce'; did you mean 'confidence'?"
+    """
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}…"
+    return ParameterFault(
+        pointer=pointer_to([name]), detail=f"there is no parameter {shown!r}{hint}"
+    )
+
+
+def pointer_to(path: Iterable[str | int]) -> str:
+    """Write where something is in the parameters as a JSON Pointer.
+
+    >>> pointer_to(["classes", 0]), pointer_to(["a/b"])
+    ('/classes/0', '/a~1b')
+    """
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 def drawing(outputs: Iterable[str], *, tracked: bool) -> list[Any]:

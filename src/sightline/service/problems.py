@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match
 
 from sightline.jobs.artifacts import ArtifactError
+from sightline.jobs.pipelines import MOST_FAULTS
 from sightline.jobs.sql.engines import DatabaseError
 from sightline.jobs.store import IdempotencyConflictError, JobStateError, UnknownJobError
 
@@ -111,7 +112,7 @@ class ProblemError(Exception):
     Args:
         code: One of `PROBLEMS`.
         detail: One sentence for people.
-        faults: What is wrong with the input.
+        faults: What is wrong with the input; no more than `MOST_FAULTS` are told.
         headers: To be sent along.
     """
 
@@ -127,7 +128,7 @@ class ProblemError(Exception):
         self.code = code
         self.status = PROBLEMS[code][0]
         self.detail = detail
-        self.faults = tuple(faults)
+        self.faults = tuple(faults[:MOST_FAULTS])
         self.headers = dict(headers or {})
 
 
@@ -237,7 +238,7 @@ def _invalid(error: RequestValidationError) -> ProblemError:
         return ProblemError("malformed-request", "the body is not JSON")
     faults = [
         Fault(pointer=_pointer(item["loc"]), detail=str(item["msg"]).removeprefix("Value error, "))
-        for item in error.errors()
+        for item in error.errors()[:MOST_FAULTS]
     ]
     return ProblemError("invalid-request", _summary(faults), faults=faults)
 

@@ -86,6 +86,22 @@ def test_what_is_wrong_with_a_submission_is_said_with_its_place(client, body, po
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        {"classes": [[]] * 60_000},
+        {"outputs": ["x"] * 60_000},
+        {"labels": {f" {number}": "x" for number in range(5_000)}},
+        {f"name{number}": 1 for number in range(5_000)},
+    ],
+)
+def test_however_much_is_wrong_with_a_submission_the_answer_is_short(client, body):
+    answer = client.post("/v1/jobs", json={"source_url": URL, **body})
+    document = problem(answer, 422, "invalid-request")
+    assert 0 < len(document["errors"]) <= 20
+    assert len(answer.content) < 10_000
+
+
+@pytest.mark.parametrize(
     "field",
     [
         {"source_url": "http:///x.mp4"},

@@ -1,12 +1,14 @@
 """Which pipelines are offered, and what becomes of parameters."""
 
+import time
+
 import jsonschema
 import pytest
 
 from sightline.errors import ModelError, PipelineError
 from sightline.jobs.detect_track import DetectTrack
 from sightline.jobs.detectors import AllowedDetectors
-from sightline.jobs.pipelines import FilePipeline, Offers, ParameterError
+from sightline.jobs.pipelines import MOST_FAULTS, FilePipeline, Offers, ParameterError
 from sightline.pipeline.definition import parse_definition
 from sightline.settings import Settings
 
@@ -68,11 +70,46 @@ def test_each_detector_and_tracker_has_options_of_its_own():
         ({"classes": []}, "/classes"),
         ({"classes": ["a", 1.5]}, "/classes/1"),
         ({"max_age": 0.5}, "/max_age"),
-        ({"names": "/etc/passwd"}, ""),
+        ({"names": "/etc/passwd"}, "/names"),
+        ({"a/b": 1}, "/a~1b"),
+        ({"classes": [1, "a"] * 51}, "/classes"),
     ],
 )
 def test_what_the_schema_does_not_allow_is_refused_with_its_place(params, pointer):
     assert pointers(offer(), params) == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        ("confidnce", "there is no parameter 'confidnce'; did you mean 'confidence'?"),
+        ("q", "there is no parameter 'q'"),
+        ("q" * 70, f"there is no parameter '{'q' * 60}…'"),
+    ],
+)
+def test_a_parameter_that_there_is_not_is_told_with_the_closest_one(name, detail):
+    with pytest.raises(ParameterError) as caught:
+        offer().define({name: 1, "nms": 2}, ())
+    assert [fault.pointer for fault in caught.value.faults] == [f"/{name}", "/nms"]
+    assert caught.value.faults[0].detail == detail
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"classes": [[]] * 100},
+        {f"name{number}": 1 for number in range(60_000)},
+        {"classes": [[]] * 60_000, **{f"name{number}": 1 for number in range(50)}},
+    ],
+)
+def test_no_more_faults_are_told_than_anybody_reads(params):
+    assert len(pointers(offer(), params)) == MOST_FAULTS
+
+
+def test_a_list_that_is_too_long_is_refused_without_looking_into_it():
+    begin_s = time.process_time()
+    assert pointers(offer(), {"classes": [1, "a"] * 30_000}) == ["/classes"]
+    assert time.process_time() - begin_s < 1.0
 
 
 def test_unknown_classes_of_a_known_model_are_refused_before_the_job():
@@ -118,6 +155,7 @@ def test_a_pipeline_file_is_offered_without_parameters(tmp_path):
         "stages": [{"detect": {"detector": "demo"}}, "track", {"draw": {"trails": 30}}]
     }
     assert pointers(made, {"confidence": 0.5}) == ["/confidence"]
+    assert len(pointers(made, {f"name{number}": 1 for number in range(50)})) == MOST_FAULTS
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,8 @@ def read_model(model: type[Body], content: bytes) -> Body:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False)) from error
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(found) from error
 
 
 def _find(services: Services, job_id: str) -> Job | None:
