@@ -84,7 +84,7 @@ class _Tus:
             )
             headers = _standing(upload, 0)
             if has_body:
-                headers = await self._receive(request, upload, 0, checksum)
+                headers = await self._begin(request, upload, checksum)
             headers["Location"] = f"{_PATH}/{upload.id}"
             return Response(status_code=201, headers=headers)
 
@@ -134,6 +134,17 @@ class _Tus:
                 headers={"Allow": "DELETE, HEAD, OPTIONS, PATCH"},
             )
         return await routes[method](upload_id, request)
+
+    async def _begin(
+        self, request: Request, upload: Upload, checksum: Checksum | None
+    ) -> dict[str, str]:
+        """Receive the beginning of an upload; if that fails, nobody hears where the upload is."""
+        try:
+            return await self._receive(request, upload, 0, checksum)
+        except (BodyCutError, ProblemError):
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self._uploads.drop, upload.id)
+            raise
 
     async def _receive(
         self, request: Request, upload: Upload, offset: int, checksum: Checksum | None

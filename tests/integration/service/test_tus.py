@@ -202,6 +202,25 @@ def test_the_beginning_may_come_with_the_creation(client):
     assert offset(client, answer.headers["location"]) == 4
 
 
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"01234", checksum(b"other"), 460),
+        (b"x" * 11, {}, 413),
+    ],
+)
+def test_an_upload_whose_beginning_is_refused_is_not_kept(
+    client, services, content, headers, status
+):
+    for _ in range(6):  # one more than there may be
+        answer = client.post(
+            "/v1/uploads", content=content, headers={**BYTES, "Upload-Length": "10", **headers}
+        )
+        assert answer.status_code == status
+    assert not list((services.storage.root / "uploads").iterdir())
+    begin(client, 10)
+
+
 def test_a_deleted_upload_is_gone_with_its_bytes(client, services):
     place = begin(client, 10)
     patch(client, place, 0, b"0123")
