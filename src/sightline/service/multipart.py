@@ -58,7 +58,7 @@ async def receive_multipart(request: Request, uploads: Uploads, owner: Owner) ->
         ProblemError: The form is malformed, too large or too slow, its length is not told, the
             owner's quota is used up, or the disk is full; status 400, 413, 408, 411, 429 or 507.
     """
-    length = _length(request, uploads)
+    length = _length(request, uploads.most_bytes(owner))
     form = _Form(_boundary(request))
     receiver = _FileReceiver(uploads, owner, length=length)
     try:
@@ -232,17 +232,17 @@ def _boundary(request: Request) -> bytes:
     return boundary
 
 
-def _length(request: Request, uploads: Uploads) -> int:
-    """Give the length of the body, which the file cannot exceed."""
+def _length(request: Request, most: int) -> int:
+    """Give the length of the body, which the file cannot exceed, nor what an upload may have."""
     text = request.headers.get("content-length", "")
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise ProblemError(
             "length-required", "a form needs Content-Length; send what has no known end by tus"
         )
     length = int(text)
-    if length > uploads.limits.upload_bytes + _MOST_FIELD_BYTES:
-        raise _too_large(f"an upload may have {uploads.limits.upload_bytes} bytes at most")
-    return min(length, uploads.limits.upload_bytes)
+    if length > most + _MOST_FIELD_BYTES:
+        raise _too_large(f"an upload may have {most} bytes at most")
+    return min(length, most)
 
 
 def _too_large(detail: str) -> ProblemError:

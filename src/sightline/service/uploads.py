@@ -109,6 +109,10 @@ class Uploads:
         self._storage = storage
         self._clock = clock
 
+    def most_bytes(self, owner: Owner) -> int:
+        """Say how large one upload of an owner may be, if it is the only one."""
+        return min(self.limits.upload_bytes, owner.limits.upload_bytes)
+
     def create(self, owner: Owner, *, length: int, name: str) -> Upload:
         """Begin an upload.
 
@@ -121,9 +125,9 @@ class Uploads:
             ProblemError: It is too large, the owner has too many, or the disk is full; status 413,
                 429 or 507.
         """
-        if length > self.limits.upload_bytes:
+        if length > self.most_bytes(owner):
             raise ProblemError(
-                "too-large", f"an upload may have {self.limits.upload_bytes} bytes, not {length}"
+                "too-large", f"an upload may have {self.most_bytes(owner)} bytes, not {length}"
             )
         upload = Upload(
             id=str(uuid_utils.uuid7()),

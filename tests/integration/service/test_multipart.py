@@ -152,6 +152,21 @@ def test_an_owner_has_so_many_bytes_of_uploads(services, address):
     assert (status, answer["type"]) == (429, "urn:sightline:problem:quota-exceeded")
 
 
+def test_a_file_may_have_all_bytes_of_its_owner_and_with_one_more_it_is_too_large(
+    services, address
+):
+    made = KeyStore(services.database).create(
+        "small", scopes=[Scope.WRITE], limits=KeyLimits(upload_bytes=1000), now_s=1.0
+    )
+    for size in (1001, 300_000):
+        body = part("file", b"x" * size) + b"--edge--\r\n"
+        status, answer = send(address, body, **{"X-API-Key": made.secret})
+        assert (status, answer["type"]) == (413, "urn:sightline:problem:too-large")
+        assert "1000 bytes" in answer["detail"]
+    body = part("file", b"x" * 1000) + b"--edge--\r\n"
+    assert send(address, body, **{"X-API-Key": made.secret})[0] == 200
+
+
 @pytest.mark.parametrize("pace", [Pace(pause_s=2.0)])
 @pytest.mark.parametrize("stays", [True, False], ids=["stalls", "leaves"])
 def test_of_a_client_that_stalls_or_leaves_nothing_stays(services, address, stays):

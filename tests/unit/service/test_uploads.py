@@ -76,6 +76,13 @@ def test_a_finished_upload_is_taken_by_one_job_and_again_by_the_same(uploads):
     assert uploads.get(upload.id, ANN).job_id == "one"
 
 
+def test_what_no_quota_will_ever_allow_is_too_large(uploads):
+    with pytest.raises(ProblemError, match="may have 100 bytes, not 101") as caught:
+        uploads.create(ANN, length=101, name="")
+    assert (caught.value.code, caught.value.headers) == ("too-large", {})
+    assert code_of(uploads.create, BOB, length=1001, name="") == "too-large"
+
+
 def test_nobody_takes_the_upload_of_somebody_else(uploads):
     upload = finished(uploads)
     assert code_of(uploads.claim, upload.id, BOB, job_id="one") == "unknown-upload"
