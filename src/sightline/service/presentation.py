@@ -86,6 +86,8 @@ def percent_of(job: Job) -> float | None:
         return 0.0
     if not progress.frames_total:
         return None
+    if job.state is JobState.EXPIRED and progress.frames_kept >= progress.frames_total:
+        return 100.0
     share = _CHUNKS_SHARE if progress.chunks_total else 0.0
     # Of a job that is tried again, only what it does now counts: older results do not help it on.
     final = progress.frames_kept if job.state.terminal else progress.frames_final

@@ -37,6 +37,8 @@ def progress(state, *, finished_at=None, **about):
         (JobState.FINALIZING, {"frames_total": 100, "frames_done": 50, "frames_final": 50}, 50.0),
         (JobState.FINALIZING, {"frames_total": 9, "frames_done": 12, "frames_final": 12}, 99.9),
         (JobState.SUCCEEDED, {"frames_total": 100, "frames_final": 90}, 100.0),
+        (JobState.EXPIRED, {"frames_total": 100, "frames_done": 100, "frames_kept": 100}, 100.0),
+        (JobState.EXPIRED, {"frames_total": 100, "frames_done": 40, "frames_kept": 40}, 40.0),
         # Tried again with results of before, and canceled in the queue or after ten frames.
         (JobState.RUNNING, {"frames_total": 100, "frames_kept": 60}, 0.0),
         (JobState.CANCELED, {"frames_total": 100, "frames_kept": 60}, 60.0),
