@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sightline.jobs.artifacts import Artifacts
     from sightline.jobs.files import JobFiles, Storage
     from sightline.jobs.model import Job
+    from sightline.jobs.states import JobState
     from sightline.jobs.store import JobStore
 
 __all__ = ["Shelf", "Shelves"]
@@ -37,7 +38,12 @@ class Shelf(Protocol):
     """The files of one job; whatever is given stays as long as the shelf is open.
 
     Methods block. In a remote store, they raise `ArtifactError` if it cannot be used.
+
+    Attributes:
+        state: Of the job, when the shelf was opened.
     """
+
+    state: JobState
 
     def results(self) -> Mapping[str, int]:
         """Name the files of the results that count, with their sizes."""
@@ -110,8 +116,8 @@ class _FolderShelf:
     """Files that are where they are."""
 
     def __init__(self, files: JobFiles, job: Job) -> None:
+        self.state = job.state
         self._files = files
-        self._job = job
 
     def results(self) -> Mapping[str, int]:
         sizes = {}
@@ -125,7 +131,7 @@ class _FolderShelf:
         return _if_there(self._files.results / name)
 
     def growing_index(self) -> Path | None:
-        if self._job.state.terminal:
+        if self.state.terminal:
             return None
         found = self._files.folder.glob(f"final.*/{RESULTS_INDEX}")
         return next((path for path in list(found) if path.is_file()), None)
@@ -141,6 +147,7 @@ class _RemoteShelf:
     """Files that are fetched when they are asked for, and then as long as there is room."""
 
     def __init__(self, storage: Storage, store: JobStore, job: Job, *, known: _Known) -> None:
+        self.state = job.state
         self._storage = storage
         self._store = store
         self._job = job
@@ -157,7 +164,7 @@ class _RemoteShelf:
         return self._fetched(folder / name)
 
     def growing_index(self) -> Path | None:
-        if self._job.state.terminal or self._job.video is None:
+        if self.state.terminal or self._job.video is None:
             return None
         try:
             return self._newest_index()
@@ -198,7 +205,7 @@ class _RemoteShelf:
 
     def _results(self) -> tuple[Path | None, dict[str, int]]:
         known, now_s = self._known, time.monotonic()
-        if self._job.state.terminal:
+        if self.state.terminal:
             is_known = known.results_of == self._job.version
         else:
             is_known = now_s - known.results_s < _FRESH_S

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sightline.errors import FormatError
 from sightline.jobs.files import RESULTS_INDEX, SUMMARY
 from sightline.jobs.results import IndexNotBegunError, ResultsReader
+from sightline.jobs.states import JobState
 from sightline.pipeline.outputs import ALL_FORMATS, file_name
 from sightline.service.problems import ProblemError
 
@@ -44,6 +45,8 @@ def find_result(shelf: Shelf, format_name: str) -> Path:
     """
     name = _name(format_name)
     path = None if name is None else shelf.result(name)
+    if path is None and shelf.state is JobState.EXPIRED:
+        raise _no_results(shelf)
     if path is None:
         raise ProblemError(
             "no-result", f"the job has no {format_name!r}: it was not asked for, or not made yet"
@@ -73,14 +76,15 @@ def ask_index(shelf: Shelf, question: Callable[[ResultsReader], _Answer]) -> _An
         question: Reads from it; may be called several times.
 
     Raises:
-        ProblemError: There are no results yet, or whoever writes them was killed in the middle of
-            it, so that they cannot be read before the next attempt; status 404 or 503.
+        ProblemError: There are no results, yet or any more, or whoever writes them was killed in
+            the middle of it, so that they cannot be read before the next attempt; status 404 or
+            503.
         FormatError: The index of the results that count cannot be read.
         ArtifactError: It cannot be fetched.
     """
     path = shelf.growing_index() or shelf.result(RESULTS_INDEX)
     if path is None:
-        raise _no_results()
+        raise _no_results(shelf)
     try:
         return _asked(path, question)
     except FormatError:
@@ -88,7 +92,7 @@ def ask_index(shelf: Shelf, question: Callable[[ResultsReader], _Answer]) -> _An
 
 
 def _ask_again(shelf: Shelf, question: Callable[[ResultsReader], _Answer]) -> _Answer:
-    problem = _no_results()
+    problem = _no_results(shelf)
     growing = shelf.growing_index()
     if growing is not None:
         try:
@@ -109,8 +113,14 @@ def _asked(path: Path, question: Callable[[ResultsReader], _Answer]) -> _Answer:
         return question(index)
 
 
-def _no_results() -> ProblemError:
-    return ProblemError("no-result", "the job has no results yet")
+def _no_results(shelf: Shelf) -> ProblemError:
+    if shelf.state is JobState.EXPIRED:
+        detail = "the results of the job were removed when they had been kept long enough"
+    elif shelf.state.terminal:
+        detail = "the job has ended without results"
+    else:
+        detail = "the job has no results yet"
+    return ProblemError("no-result", detail)
 
 
 def _name(format_name: str) -> str | None:

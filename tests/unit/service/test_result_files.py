@@ -1,6 +1,7 @@
 """The index of results while a final pass begins, is published, or was killed."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from tests.job_values import a_job
@@ -11,8 +12,9 @@ from sightline.jobs.files import RESULTS_INDEX, Storage
 from sightline.jobs.publish import prepare, publish
 from sightline.jobs.results_index import IndexFile
 from sightline.jobs.shelf import Shelves
+from sightline.jobs.states import JobState
 from sightline.service.problems import ProblemError
-from sightline.service.result_files import ask_index
+from sightline.service.result_files import ask_index, find_result
 
 
 @pytest.fixture
@@ -58,6 +60,28 @@ def test_a_pass_that_has_just_begun_has_no_results(shelf, files):
     prepare(files, "t")
     (files.final("t") / RESULTS_INDEX).touch()
     assert refusal(shelf).code == "no-result"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (JobState.RUNNING, "the job has no results yet"),
+        (JobState.FAILED, "the job has ended without results"),
+        (JobState.EXPIRED, "the results of the job were removed"),
+    ],
+)
+def test_it_is_said_why_there_are_no_results(storage, state, said):
+    with Shelves().open(storage, None, replace(a_job(1), state=state)) as shelf:
+        assert refusal(shelf).detail.startswith(said)
+
+
+def test_the_files_of_an_expired_job_were_removed(storage):
+    job = replace(a_job(1), state=JobState.EXPIRED)
+    with (
+        Shelves().open(storage, None, job) as shelf,
+        pytest.raises(ProblemError, match="were removed"),
+    ):
+        find_result(shelf, "mot")
 
 
 def test_until_a_pass_has_begun_its_index_the_results_before_it_are_shown(shelf, files):
