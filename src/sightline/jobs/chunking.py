@@ -17,7 +17,7 @@ import numpy as np
 from sightline.errors import MediaError
 from sightline.jobs.model import Span
 from sightline.media.index import index_file
-from sightline.media.options import SourceOptions
+from sightline.media.options import SourceOptions, range_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +121,7 @@ def spans_of(
     first, stop = _bounds(index, start_s, end_s)
     frames = index.frames[first:stop]
     if not len(frames):
-        raise MediaError(f"it has no frame between start_s={start_s:g} and end_s={end_s}")
+        raise MediaError(f"it has no frame {range_text(start_s, end_s)}")
     duration_s = float(int(frames[-1] - frames[0]) * index.time_base)
     count = sizes.count(len(frames), duration_s)
     cuts = _cuts(frames, index.entries, count=count, most=sizes.most)

@@ -28,6 +28,7 @@ from sightline.media.facts import (
     time_base,
 )
 from sightline.media.failures import cause
+from sightline.media.options import range_text
 from sightline.media.pixels import PixelConverter
 from sightline.media.section import EntryLostError
 from sightline.stream import StreamInfo
@@ -137,7 +138,9 @@ class ContainerSource:
         self._first = self._read_first("no frame of it can be decoded")
         if options.has_range:
             self._excerpt.narrow(self._first, options.start_s, options.end_s)
-            self._first = self._read_first(_no_frame_in(options))
+            self._first = self._read_first(
+                f"it has no frame {range_text(options.start_s, options.end_s)}"
+            )
         width, height = stream.width, stream.height
         if self._first:
             height, width = self._convert(self._first[0][0]).shape[:2]
@@ -238,10 +241,3 @@ class ContainerSource:
             yield
         except MediaError as error:
             raise type(error)(f"cannot read {self._origin.label}: {error}") from None
-
-
-def _no_frame_in(options: SourceOptions) -> str:
-    """Say that a range is empty."""
-    if options.end_s is None:
-        return f"it has no frame at {options.start_s:g} s or later"
-    return f"it has no frame between {options.start_s:g} s and {options.end_s:g} s"

@@ -13,6 +13,7 @@ from sightline.errors import MediaError
 from sightline.frame import Frame
 from sightline.media.losses import LossLog
 from sightline.media.naming import safe_name
+from sightline.media.options import range_text
 from sightline.stream import StreamInfo
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class ImageSource:
     def _why_nothing(self, options: SourceOptions) -> str:
         if self._files:
             return f"none of the {len(self._files)} images can be decoded"
-        return f"there is no image between start_s={options.start_s:g} and end_s={options.end_s}"
+        return f"there is no image {range_text(options.start_s, options.end_s)}"
 
     def _frames(self) -> Iterator[Frame]:
         seq = 0

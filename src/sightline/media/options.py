@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from sightline.media.section import Section
 
-__all__ = ["SourceOptions"]
+__all__ = ["SourceOptions", "range_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +70,18 @@ class SourceOptions:
     def has_range(self) -> bool:
         """Whether a part of the source is left out."""
         return self.start_s > 0 or self.end_s is not None
+
+
+def range_text(start_s: float, end_s: float | None) -> str:
+    """Write a range for people, in plain seconds.
+
+    >>> range_text(9_999_999.0, 1e7), range_text(0.25, None)
+    ('between 9999999 s and 10000000 s', 'at 0.25 s or later')
+    """
+    if end_s is None:
+        return f"at {_plain(start_s)} s or later"
+    return f"between {_plain(start_s)} s and {_plain(end_s)} s"
+
+
+def _plain(seconds: float) -> str:
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")

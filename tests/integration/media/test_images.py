@@ -123,7 +123,7 @@ def test_a_range_of_images(tmp_path):
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [3, 4, 5]
     assert [frame.pts for frame in frames] == [3, 4, 5]
     assert source.info.frame_count == 3
-    with pytest.raises(MediaError, match="no image between start_s=2 and end_s=3"):
+    with pytest.raises(MediaError, match="no image between 2 s and 3 s"):
         open_source(tmp_path, options=SourceOptions(start_s=2, end_s=3))
 
 
