@@ -31,7 +31,7 @@ class Me(BaseModel):
     id: str = Field(description="Owner of the jobs that are submitted; empty for the local user.")
     name: str
     scopes: list[Scope]
-    limits: dict[str, float | None]
+    limits: dict[str, int | float | None]
     authority: str = Field(description='What was proved: "key", "cookie" or "none needed".')
 
 

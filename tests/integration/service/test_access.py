@@ -41,6 +41,7 @@ def test_without_keys_a_local_service_takes_everybody_for_the_local_user(client)
     me = client.get("/v1/me").json()
     assert (me["id"], me["authority"]) == ("", "none needed")
     assert set(me["scopes"]) == {"jobs:read", "jobs:write", "metrics:read", "admin"}
+    assert str(me["limits"]["active_jobs"]) == "10000"
 
 
 def test_a_service_that_others_reach_never_goes_without_keys(services, connect, keys):
