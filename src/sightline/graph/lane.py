@@ -47,7 +47,8 @@ class LaneOptions:
 
     Attributes:
         steps: The whole plan.
-        staleness_s: Frames older than this are dropped before the first ordered step; None: none.
+        staleness_s: Frames older than this are dropped before the first ordered step, where the
+            time that handlers were at work on them does not count; None: none.
         on_done: Called in the lane's thread with a frame that it is finished with for now.
         on_open: Called in the lane's thread when stages and sinks are open, or could not be.
         on_end: Called in the lane's thread when it has closed its sinks, with what went wrong.
@@ -220,8 +221,7 @@ class Lane:
             return
         if not record.moments.ordered_ns:
             record.moments.ordered_ns = now
-            limit = self._options.staleness_s
-            if limit is not None and now - record.about.captured_ns > limit * 1e9:
+            if self._is_stale(record):
                 record.dropped = ("collector", "stale")
                 return
         if self.error is not None:
@@ -246,6 +246,16 @@ class Lane:
         if record.borrowed is not None:
             record.kept = self._loans.settle([record.borrowed]) or record.kept
             record.borrowed = None
+
+    def _is_stale(self, record: FrameRecord) -> bool:
+        """Tell whether a frame waited too long.
+
+        Under overload handlers begin every frame when it is almost stale: if their work counted,
+        all that they do would be dropped here.
+        """
+        at, limit = record.moments, self._options.staleness_s
+        waited_ns = at.ordered_ns - record.about.captured_ns - at.busy_ns
+        return limit is not None and waited_ns > limit * 1e9
 
     def _step(self, record: FrameRecord) -> _OrderedStep:
         """Return the step that a frame is due for, with fresh stages if its epoch is new."""

@@ -15,13 +15,13 @@ from sightline.scope import Scope
 from sightline.transport.frames import frame_of, pack_data, unpack_data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sightline.frame import Frame
     from sightline.graph.record import FrameRecord
     from sightline.transport.messages import Result
 
-__all__ = ["ObjectStage", "selected_rows", "with_parts"]
+__all__ = ["ObjectStage", "busy_ns", "selected_rows", "with_parts"]
 
 
 class ObjectStage(Stage):
@@ -56,6 +56,19 @@ def with_parts(record: FrameRecord, parts: Mapping[int, Result]) -> bytes:
         for row, result in sorted(parts.items())
     }
     return pack_data(join(whole, made).data)
+
+
+def busy_ns(results: Iterable[Result]) -> int:
+    """Tell for how long at least one handler was at work on a frame, in nanoseconds.
+
+    Args:
+        results: Of the frame, or of its objects: handlers may have been at work at the same time.
+    """
+    total_ns = until_ns = 0
+    for result in sorted(results, key=lambda result: result.started_ns):
+        total_ns += max(0, result.ended_ns - max(result.started_ns, until_ns))
+        until_ns = max(until_ns, result.ended_ns)
+    return total_ns
 
 
 def _outline(record: FrameRecord) -> Frame:

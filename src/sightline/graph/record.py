@@ -18,7 +18,10 @@ __all__ = ["FrameRecord", "Moments", "WorkItem"]
 
 @dataclass(slots=True)
 class Moments:
-    """When a frame was where, on the monotonic clock of this machine; 0: not yet."""
+    """When a frame was where, on the monotonic clock of this machine; 0: not yet.
+
+    `busy_ns` is no moment: so long handlers were at work on it, waiting between steps left out.
+    """
 
     captured_ns: int
     admitted_ns: int = 0
@@ -27,6 +30,7 @@ class Moments:
     collected_ns: int = 0
     ordered_ns: int = 0
     done_ns: int = 0
+    busy_ns: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sightline.errors import StageError
 from sightline.graph.dispatch import Dispatcher
 from sightline.graph.modes import Mode
-from sightline.graph.objects import selected_rows, with_parts
+from sightline.graph.objects import busy_ns, selected_rows, with_parts
 from sightline.graph.plan import StepKind
 from sightline.graph.record import FrameRecord, Moments, WorkItem
 from sightline.graph.resequence import Resequencer
@@ -156,10 +156,12 @@ class Traffic:
             self._fail(record, _failure(record, message.failure))
         if item.part >= 0:
             record.parts[item.part] = message
-        elif message.dropped_by:
-            record.dropped = (message.dropped_by, "")
         else:
-            _update(record, message, payload)
+            moments.busy_ns += busy_ns([message])
+            if message.dropped_by:
+                record.dropped = (message.dropped_by, "")
+            else:
+                _update(record, message, payload)
         self._returned(item)
         return True
 
@@ -194,6 +196,7 @@ class Traffic:
             record.missing -= 1
             if record.missing:
                 return
+            record.moments.busy_ns += busy_ns(record.parts.values())
             if not record.is_over:
                 self._join(record)
             record.parts = {}
