@@ -495,6 +495,16 @@ class Boxes(Stage):
         return frame.replace(detections=Detections(xyxy=np.array(boxes, np.float32).reshape(-1, 4)))
 
 
+class Crowd(Stage):
+    """Finds 20 objects."""
+
+    changes_image = False
+
+    def process(self, frame):
+        boxes = [[2 * n, n, 2 * n + 20, n + 16] for n in range(20)]
+        return frame.replace(detections=Detections(xyxy=np.array(boxes, np.float32)))
+
+
 class Box(Stage):
     """Finds one object."""
 

@@ -27,7 +27,8 @@ class Workable(Protocol):
     """What the dispatcher asks of a piece of work.
 
     Attributes:
-        attempts: How many handlers left while they worked on it; counted by the dispatcher.
+        attempts: How many handlers left while they worked on its frame; counted by the dispatcher.
+            Works of one frame share the count.
     """
 
     attempts: int
@@ -35,6 +36,10 @@ class Workable(Protocol):
     @property
     def key(self) -> Hashable:
         """Unlike that of any other work which is queued or given out."""
+
+    @property
+    def frame_key(self) -> Hashable:
+        """Of its frame, which other works may be of, too."""
 
     @property
     def stream(self) -> str:
@@ -179,6 +184,23 @@ class Dispatcher(Generic[W]):
         works = self._of(stream).new.works
         return Drop(works.popleft().work, reason) if works else None
 
+    def withdraw(self, work: W) -> list[W]:
+        """Take out the works of a frame that wait, never to be given out.
+
+        Args:
+            work: Any one of the frame, wherever it is.
+
+        Raises:
+            ValueError: Its stream is unknown.
+        """
+        withdrawn: list[W] = []
+        for queue in self._of(work.stream):
+            left = deque(entry for entry in queue.works if entry.work.frame_key != work.frame_key)
+            if len(left) < len(queue.works):
+                withdrawn += [e.work for e in queue.works if e.work.frame_key == work.frame_key]
+                queue.works = left
+        return withdrawn
+
     @property
     def handlers(self) -> int:
         """How many handlers there are."""
@@ -200,18 +222,21 @@ class Dispatcher(Generic[W]):
     def leave(self, handler: bytes) -> list[W]:
         """Let a handler go; what it held is queued again, in its old order.
 
-        The works that it may have had at hand, the `batch` oldest, have an attempt counted. One
-        that `leave` is called for twice, or that never joined, holds nothing.
+        The frames that it may have had at hand, those of the `batch` oldest works, have an attempt
+        counted. One that `leave` is called for twice, or that never joined, holds nothing.
 
         Returns:
-            Works that are given up: they failed `max_attempts` times, or their stream is gone.
+            Works that are given up: their frames failed `max_attempts` times, or their stream is
+            gone. What else waits of these frames is left to `withdraw`.
         """
         gone = self._roster.leave(handler)
         if gone is None:
             return []
         given_up = []
+        blamed: set[Hashable] = set()
         for position, entry in enumerate(gone.held.values()):
-            if position < gone.batch:
+            if position < gone.batch and entry.work.frame_key not in blamed:
+                blamed.add(entry.work.frame_key)
                 entry.work.attempts += 1
             if entry.queue.is_closed or entry.work.attempts >= self._max_attempts:
                 given_up.append(entry.work)

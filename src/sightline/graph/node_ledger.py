@@ -85,6 +85,11 @@ class Entry:
         return self.about.key
 
     @property
+    def frame_key(self) -> tuple[str, int, int]:
+        """The same: each of its works is a whole frame."""
+        return self.key
+
+    @property
     def stream(self) -> str:
         """Name of the stream."""
         return self.about.stream

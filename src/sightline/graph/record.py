@@ -47,6 +47,7 @@ class FrameRecord:
         objects: Its detections, packed.
         data: Its data, packed.
         step: The step of the plan that it is in.
+        attempts: How many handlers died of it, whichever of its objects they had.
         frame: As the last ordered step left it.
         borrowed: The loan behind its image, while this process uses it.
         dropped: Stage and reason; None: it was not dropped.
@@ -69,6 +70,7 @@ class FrameRecord:
     objects: Objects | None = None
     data: bytes = b""
     step: int = 0
+    attempts: int = 0
     frame: Frame | None = None
     borrowed: Borrowed | Copied | None = None
     dropped: tuple[str, str] | None = None
@@ -94,7 +96,6 @@ class WorkItem:
         step: Which step of the plan.
         part: Row of the object; -1: the whole frame.
         urgent: The frame has been begun; it comes before new ones.
-        attempts: How often it was given to a handler that died of it.
         key: Stream, epoch, seq, step and part.
     """
 
@@ -102,12 +103,25 @@ class WorkItem:
     step: int
     part: int
     urgent: bool
-    attempts: int = 0
     key: tuple[str, int, int, int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         about = self.record.about
         self.key = (about.stream, about.epoch, about.seq, self.step, self.part)
+
+    @property
+    def attempts(self) -> int:
+        """How many handlers died of its frame: objects share them, as any may be the reason."""
+        return self.record.attempts
+
+    @attempts.setter
+    def attempts(self, attempts: int) -> None:
+        self.record.attempts = attempts
+
+    @property
+    def frame_key(self) -> tuple[str, int, int]:
+        """Stream, epoch and seq."""
+        return self.record.about.key
 
     @property
     def stream(self) -> str:

@@ -40,7 +40,7 @@ class Traffic:
     Args:
         steps: The plan.
         report: Where duplicates and fail-overs are counted.
-        max_attempts: How many handlers may die of one piece of work before it is given up.
+        max_attempts: How many handlers may die of one frame before it is given up.
         on_settled: Called with every frame that has its outcome.
     """
 
@@ -118,7 +118,8 @@ class Traffic:
     def handler_left(self, identity: bytes, reason: str) -> None:
         """Have the work of a dead handler done by others, or give it up after many attempts."""
         now_ns = time.monotonic_ns()
-        for item in self._dispatcher.outstanding(identity):
+        held = self._dispatcher.outstanding(identity)
+        for item in held:
             self._orphans_ns.setdefault(item.key, now_ns)
         for item in self._dispatcher.leave(identity):
             self._orphans_ns.pop(item.key, None)
@@ -133,6 +134,8 @@ class Traffic:
                 ),
             )
             self._returned(item)
+        for item in held:
+            self._withdraw_others(item)
 
     def result(self, identity: bytes, message: Result, payload: Buffer | None) -> bool:
         """Take a result; False: nobody waits for it any more."""
@@ -162,6 +165,7 @@ class Traffic:
                 record.dropped = (message.dropped_by, "")
             else:
                 _update(record, message, payload)
+        self._withdraw_others(item)
         self._returned(item)
         return True
 
@@ -186,6 +190,14 @@ class Traffic:
             self._orphans_ns.pop(drop.work.key, None)
             drop.work.record.dropped = ("dispatch", drop.reason)
             self._returned(drop.work)
+
+    def _withdraw_others(self, item: WorkItem) -> None:
+        """Give no further objects of a frame to handlers if it has failed."""
+        if item.part < 0 or not item.record.is_over or item.stream not in self._streams:
+            return
+        for other in self._dispatcher.withdraw(item):
+            self._orphans_ns.pop(other.key, None)
+            self._returned(other)
 
     def _returned(self, item: WorkItem) -> None:
         """Go on with a frame of which a piece of work is done, if it was the last one."""

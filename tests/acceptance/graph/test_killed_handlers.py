@@ -10,6 +10,7 @@ from tests.graph_stages import (
     Batches,
     Boxes,
     Count,
+    Crowd,
     Exit,
     HangOnce,
     Measure,
@@ -155,3 +156,14 @@ def test_an_object_that_handlers_die_of_fails_its_frame_alone(graphs):
     (failure,) = report.streams["a"].run.failed
     assert failure.seq == 8
     assert notes.seqs("a") == [seq for seq in range(40) if seq != 8]
+
+
+def test_a_frame_whose_every_object_kills_handlers_gets_three_attempts_in_all(graphs):
+    notes = Notes()
+    report = graphs.run([Crowd(), PerObject(Poison(3))], [Numbered("a", 10)], [notes], handlers=2)
+
+    (failure,) = report.streams["a"].run.failed
+    assert failure.seq == 3
+    assert "given up after 3 attempts" in failure.error
+    assert notes.seqs("a") == [seq for seq in range(10) if seq != 3]
+    assert report.handler_restarts <= 4  # both handlers may have had objects of it

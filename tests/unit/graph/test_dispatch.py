@@ -19,6 +19,34 @@ class Work:
     urgent: bool = False
     attempts: int = 0
 
+    @property
+    def frame_key(self):
+        return self.key
+
+
+@dataclass(eq=False)
+class Frame:
+    attempts: int = 0
+
+
+@dataclass(eq=False)
+class Part:
+    """A work of a frame that has several."""
+
+    frame_key: Frame
+    key: Hashable
+    stream: str = "file"
+    captured_ns: int = 0
+    urgent: bool = True
+
+    @property
+    def attempts(self):
+        return self.frame_key.attempts
+
+    @attempts.setter
+    def attempts(self, attempts):
+        self.frame_key.attempts = attempts
+
 
 @pytest.fixture
 def dispatcher():
@@ -303,6 +331,41 @@ def test_a_work_that_kills_handlers_is_given_up_and_no_other_is(batch):
         given_up += lost
     assert [(work.key, work.attempts) for work in given_up] == [(7, 3)]
     assert sorted(done) == [key for key in range(20) if key != 7]
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_frame_whose_every_part_kills_handlers_is_given_up_after_three_of_them(batch):
+    dispatcher = Dispatcher(max_attempts=3)
+    dispatcher.add_stream("file", StreamPolicy())
+    poison = Frame()
+    for key in range(20):
+        dispatcher.submit(Part(poison, key))
+    dispatcher.submit(innocent := Work("innocent", urgent=True))
+    for handler in (b"a", b"b"):
+        dispatcher.join(handler, capacity=2 * batch, batch=batch)
+        given(dispatcher)
+        assert dispatcher.leave(handler) == []
+    dispatcher.join(b"c", capacity=2 * batch, batch=batch)
+    given(dispatcher)
+    (given_up,) = dispatcher.leave(b"c")
+    assert len(dispatcher.withdraw(given_up)) == 19
+    dispatcher.join(b"d")
+    assert given(dispatcher) == [(b"d", "innocent")]
+    assert (poison.attempts, innocent.attempts) == (3, 0)
+
+
+def test_what_waits_of_a_frame_can_be_withdrawn_and_what_handlers_hold_can_be_finished(dispatcher):
+    one, other = Frame(), Frame()
+    parts = [Part(one, "1a"), Part(one, "1b"), Part(other, "2a"), Part(other, "2b")]
+    for part in parts:
+        dispatcher.submit(part)
+    dispatcher.join(b"a", capacity=1)
+    assert given(dispatcher) == [(b"a", "1a")]
+    assert dispatcher.withdraw(parts[0]) == [parts[1]]
+    assert dispatcher.withdraw(parts[0]) == []
+    assert dispatcher.finish(b"a", "1a") is parts[0]
+    assert given(dispatcher) == [(b"a", "2a")]
+    assert dispatcher.queued("file") == 1
 
 
 def test_a_handler_that_leaves_twice_leaves_once(dispatcher):

@@ -34,6 +34,10 @@ class Work:
     attempts: int = 0
     is_orphan: bool = False  # its stream is gone
 
+    @property
+    def frame_key(self):
+        return self.key
+
 
 @dataclass(eq=False)
 class Node:
@@ -181,6 +185,16 @@ class DispatcherRules(RuleBasedStateMachine):
         drop = self.dispatcher.drop_oldest(stream, "window")
         assert drop == ((oldest, "window") if oldest else None)
         self.over += oldest is not None
+        self.note()
+
+    @precondition(lambda self: any(self.queues.values()))
+    @rule(data=st.data())
+    def withdraw(self, data):
+        queue = data.draw(st.sampled_from([queue for queue in self.queues.values() if queue]))
+        work = data.draw(st.sampled_from(queue))
+        assert self.dispatcher.withdraw(work) == [work]
+        queue.remove(work)
+        self.over += 1
         self.note()
 
     @rule(stream=st.sampled_from(list(STREAMS)))

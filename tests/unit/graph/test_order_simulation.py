@@ -40,6 +40,10 @@ class Work:
     attempts: int = 0
 
     @property
+    def frame_key(self):
+        return self.stream, self.seq
+
+    @property
     def epoch(self):
         return self.seq // EPOCH_FRAMES
 
