@@ -346,6 +346,10 @@ class Exit(Stage):
         return frame
 
 
+class ExitInOrder(Exit):
+    scope = Scope.STREAM
+
+
 class Wrong(Stage):
     """Returns for a certain frame what is no frame."""
 

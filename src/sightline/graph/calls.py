@@ -54,7 +54,7 @@ class Calls:
             function, future = self._waiting.popleft()
             try:
                 future.set_result(function())
-            except Exception as error:  # noqa: BLE001 - raised in the thread that called
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that called
                 future.set_exception(error)
 
     def end(self) -> None:

@@ -24,7 +24,7 @@ from sightline.graph.plan import handler_stages
 from sightline.graph.post import Post
 from sightline.graph.report import GraphReport
 from sightline.graph.stream_lives import StreamLives
-from sightline.graph.telling import error_of
+from sightline.graph.telling import as_error, error_of
 from sightline.graph.traffic import Traffic, stage_error
 from sightline.transport.host import host_id
 from sightline.transport.local_link import listen_local
@@ -202,12 +202,12 @@ class Hub:
         try:
             while not self._is_over():
                 self._turn()
-        except Exception as error:  # noqa: BLE001 - thread boundary: raised by wait()
-            self._error = self._error or error
+        except BaseException as error:  # noqa: BLE001 - thread boundary: raised by wait()
+            self._error = self._error or as_error(error)
         try:
             self._shut_down()
-        except Exception as error:  # noqa: BLE001 - thread boundary: raised by wait()
-            self._error = self._error or error
+        except BaseException as error:  # noqa: BLE001 - thread boundary: raised by wait()
+            self._error = self._error or as_error(error)
         finally:
             self.report.wall_s = time.monotonic() - self._started_s
             self.report.handler_restarts = self._crew.restarts

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sightline.errors import GraphError, PipelineError
+from sightline.errors import GraphError
 from sightline.graph.changes import Changes
 from sightline.graph.loans import Loans
 from sightline.graph.plan import StepKind
+from sightline.graph.telling import as_error
 from sightline.graph.workbench import failure_of, place
 from sightline.pipeline.outcome import Outcome, StageRow
 from sightline.transport.frames import frame_of, pack_data, pack_objects, unpack_data
@@ -164,10 +165,20 @@ class Lane:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        discard = False
         try:
-            self._open()
-        except Exception as error:  # noqa: BLE001 - thread boundary: handed over by `error`
-            self.error = error
+            discard = self._work()
+        except BaseException as error:  # noqa: BLE001 - thread boundary: handed over by `error`
+            self._fail(error)
+        try:
+            self._close(discard=discard)
+        finally:
+            self._options.on_end(self.error)
+            self._options.wake()
+
+    def _work(self) -> bool:
+        """Open stages and sinks, and take what comes; return whether to discard empty outputs."""
+        self._attempt(self._open)
         self.is_open = True
         self._options.on_open()
         self._options.wake()
@@ -175,7 +186,7 @@ class Lane:
         while not isinstance(item := self._queue.get(), _End):
             if isinstance(item, _Change):
                 self._changes.note(item.stage, item.parameters)
-                self._apply(item.stage, item.parameters)
+                self._attempt(self._apply, item.stage, item.parameters)
             else:
                 self._guarded(item)
                 self._options.on_done(item)
@@ -184,9 +195,7 @@ class Lane:
                     self._options.wake()
                     woken_s = now_s
             item = None
-        self._close(discard=item.discard)
-        self._options.on_end(self.error)
-        self._options.wake()
+        return item.discard
 
     def _open(self) -> None:
         for step in self._steps.values():
@@ -203,15 +212,15 @@ class Lane:
             if (stage := step.by_name.get(name)) is not None:
                 try:
                     stage.change(**parameters)
-                except PipelineError as error:
+                except Exception as error:  # noqa: BLE001 - foreign code: it keeps what it has
                     _log.warning("change refused stage=%s reason=%s", name, error)
 
     def _guarded(self, record: FrameRecord) -> None:
         try:
             self._process(record)
-        except Exception as error:  # noqa: BLE001 - thread boundary: handed over by `error`
+        except BaseException as error:  # noqa: BLE001 - thread boundary: handed over by `error`
             clear_frames(error.__traceback__)  # they hold the image
-            self.error = self.error or error
+            self._fail(error)
             record.failure = record.failure or failure_of(record.about.seq, "sinks", error)
 
     def _process(self, record: FrameRecord) -> None:
@@ -305,15 +314,19 @@ class Lane:
     def _close(self, *, discard: bool) -> None:
         """Close what was opened; `error` tells what went wrong first."""
         with ExitStack() as closing:
-            closing.callback(self._reader.close)
+            closing.callback(self._attempt, self._reader.close)
             for step in self._steps.values():
                 closing.callback(self._attempt, step.close)
             nothing = self._written == 0 and (discard or self.error is not None)
             for sink in reversed(self._opened):
                 closing.callback(self._attempt, sink.discard if nothing else sink.close)
 
-    def _attempt(self, close: Callable[[], None]) -> None:
+    def _attempt(self, call: Callable[..., None], *arguments: Any) -> None:
         try:
-            close()
-        except Exception as error:  # noqa: BLE001 - foreign code; handed over by `error`
-            self.error = self.error or error
+            call(*arguments)
+        except BaseException as error:  # noqa: BLE001 - foreign code; handed over by `error`
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Note what went wrong first; also what is no error, or the stream would stand still."""
+        self.error = self.error or as_error(error)

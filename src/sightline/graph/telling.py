@@ -1,4 +1,4 @@
-"""Errors that one process tells another of: into a message, and back."""
+"""Errors that one process or thread tells another of: into a message, and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sightline import errors
 from sightline.errors import GraphError, SightlineError
 from sightline.transport.messages import NodeError
 
-__all__ = ["error_of", "told_of"]
+__all__ = ["as_error", "error_of", "told_of"]
 
 
 def told_of(error: Exception) -> NodeError:
@@ -26,3 +26,15 @@ def error_of(told: NodeError) -> SightlineError:
     ):
         return kind(told.message)
     return GraphError(told.message)
+
+
+def as_error(raised: BaseException) -> Exception:
+    """Make an error of what a thread was ended by, so that it is known elsewhere.
+
+    Foreign code may call `sys.exit()`, which says nothing to a thread but to go.
+    """
+    if isinstance(raised, Exception):
+        return raised
+    error = GraphError(f"{type(raised).__name__} was raised: {raised}")
+    error.__cause__ = raised
+    return error

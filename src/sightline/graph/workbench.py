@@ -228,7 +228,7 @@ def place(
     return Pixels(shape=image.shape), np.ascontiguousarray(image).data
 
 
-def failure_of(seq: int, stage: str, error: Exception) -> FailedFrame:
+def failure_of(seq: int, stage: str, error: BaseException) -> FailedFrame:
     """Describe a failure that is no stage's fault."""
     return FailedFrame(seq=seq, stage=stage, error=f"{type(error).__name__}: {error}", traceback="")
 

@@ -1,11 +1,11 @@
 """Sinks that fail end their stream, and are reported; other streams go on."""
 
 import pytest
-from tests.graph_stages import Count, Numbered, OpensWhenInOrder, Read, Stalling
+from tests.graph_stages import Count, ExitInOrder, Numbered, OpensWhenInOrder, Read, Stalling
 from tests.graph_witness import Notes, NotesSink, outcomes, until
 
 import sightline as sl
-from sightline.errors import OutputError
+from sightline.errors import GraphError, OutputError
 from sightline.pipeline.stream_spec import StreamSpec
 
 
@@ -120,3 +120,31 @@ def test_a_stage_in_order_that_loads_slowly_does_not_hold_up_other_streams(graph
 
     assert notes.seqs("good") == list(range(100))
     assert notes.seqs("late") == list(range(50))
+
+
+def test_a_stage_in_order_that_calls_exit_ends_its_stream_and_leaves_its_outputs_complete(
+    graphs, tmp_path
+):
+    report = graphs.run(
+        [Read(), ExitInOrder(20)],
+        [Numbered("bad", 50), Numbered("good", 15)],
+        [sl.JsonlFile(tmp_path / "{stream}.jsonl")],
+    )
+
+    assert str(report.streams["bad"].error) == "SystemExit was raised: 3"
+    assert report.streams["bad"].admitted == outcomes(report.streams["bad"])
+    assert report.streams["good"].complete
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.jsonl", "good.jsonl"}
+
+
+class ExitsWhenAsked:
+    def for_stream(self, stream):
+        raise SystemExit(3)
+
+
+def test_a_graph_whose_sinks_call_exit_when_they_are_made_ends_with_an_error(graphs):
+    with (
+        pytest.raises(GraphError, match="SystemExit was raised: 3"),
+        graphs.start([Read()], [Numbered("a")], [ExitsWhenAsked()]) as run,
+    ):
+        run.wait(60)

@@ -3,8 +3,9 @@
 import time
 
 import pytest
-from tests.graph_stages import RATE, numbered
+from tests.graph_stages import RATE, ExitInOrder, ValuedInOrder, numbered
 
+from sightline.errors import GraphError
 from sightline.graph.lane import Lane, LaneOptions
 from sightline.graph.plan import Step, StepKind
 from sightline.graph.record import FrameRecord, Moments
@@ -64,3 +65,102 @@ def test_a_frame_that_handlers_began_in_time_is_not_stale_however_long_they_took
     assert began_late.dropped is None
     assert waited.dropped == ("collector", "stale")
     assert [frame.seq for frame in rig.sink.frames] == [0]
+
+
+class ExitsAt(ListSink):
+    """Ends its thread at one moment, as `sys.exit()` would."""
+
+    def __init__(self, moment, raised=SystemExit):
+        super().__init__()
+        self.moment, self.raised = moment, raised
+
+    def open(self, stream):
+        self.meet("open")
+        super().open(stream)
+
+    def write(self, frame):
+        self.meet(frame.seq)
+        super().write(frame)
+
+    def close(self):
+        super().close()
+        self.meet("close")
+
+    def meet(self, moment):
+        if moment == self.moment:
+            raise self.raised(3)
+
+
+class ExitsWhenOpened(ValuedInOrder):
+    def open(self):
+        raise SystemExit(3)
+
+
+def check_failed(rig, error="SystemExit was raised: 3"):
+    (told,) = rig.ends
+    assert isinstance(told, GraphError)
+    assert str(told) == error
+    assert told is rig.lane.error
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt])
+def test_a_sink_that_ends_its_thread_fails_its_stream_and_every_frame_comes_back(raised):
+    rig = Rig(sink=ExitsAt(1, raised))
+    frames = [record(seq) for seq in range(4)]
+    assert rig.finish(*frames) == frames
+    assert [frame.seq for frame in rig.sink.frames] == [0]
+    assert [bool(frame.failure) for frame in frames] == [False, True, False, False]
+    assert frames[1].failure.error == f"{raised.__name__}: 3"
+    assert [frame.dropped for frame in frames[2:]] == [("sinks", "failed before")] * 2
+    check_failed(rig, f"{raised.__name__} was raised: 3")
+
+
+def test_a_stage_that_ends_its_thread_fails_its_stream_and_its_sinks_are_closed():
+    closed = []
+    sink = ListSink()
+    sink.close = lambda: closed.append(True)
+    rig = Rig([ExitInOrder(1)], sink=sink)
+    frames = [record(seq) for seq in range(3)]
+    assert rig.finish(*frames) == frames
+    assert closed == [True]
+    check_failed(rig)
+
+
+@pytest.mark.parametrize("moment", ["open", "close"])
+def test_a_sink_that_ends_its_thread_before_or_after_all_frames_fails_its_stream(moment):
+    rig = Rig(sink=ExitsAt(moment))
+    assert len(rig.finish(record())) == 1
+    check_failed(rig)
+
+
+def test_a_stage_that_ends_its_thread_when_it_is_opened_fails_its_stream():
+    rig = Rig([ExitsWhenOpened()])
+    assert len(rig.finish(record())) == 1
+    check_failed(rig)
+
+
+class Touchy(ValuedInOrder):
+    """Chokes on certain values."""
+
+    def apply_change(self, parameters):
+        if parameters.get("value") == "broken":
+            raise KeyError("no such thing")
+        if parameters.get("value") == "exit":
+            raise SystemExit(3)
+        super().apply_change(parameters)
+
+
+def test_a_change_that_a_stage_chokes_on_is_refused_and_the_stream_goes_on():
+    rig = Rig([Touchy(7)])
+    rig.lane.change("touchy", {"value": 8})
+    rig.lane.change("touchy", {"value": "broken", "other": 1})
+    rig.finish(record())
+    assert [frame.data for frame in rig.sink.frames] == [{"value": 8, "other": 0}]
+    assert rig.ends == [None]
+
+
+def test_a_change_that_ends_the_thread_fails_the_stream():
+    rig = Rig([Touchy(7)])
+    rig.lane.change("touchy", {"value": "exit"})
+    assert len(rig.finish(record())) == 1
+    check_failed(rig)
