@@ -265,6 +265,26 @@ class ValuedInOrder(Valued):
     scope = Scope.STREAM
 
 
+class Fussy(Valued):
+    """Chokes on text once it is open, as a model that finds a name unknown only then."""
+
+    def __init__(self, value=0):
+        super().__init__(value)
+        self.is_open = False
+
+    def open(self):
+        self.is_open = True
+
+    def apply_change(self, parameters):
+        if self.is_open and any(isinstance(value, str) for value in parameters.values()):
+            raise KeyError("unknown")
+        super().apply_change(parameters)
+
+
+class FussyInOrder(Fussy):
+    scope = Scope.STREAM
+
+
 class Read(Stage):
     """Puts the number that a frame shows into its data."""
 

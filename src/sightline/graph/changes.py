@@ -1,10 +1,12 @@
 """Parameters that were changed while a graph runs: checked before they are sent, kept for later.
 
-A handler or a copy of a stage that comes later is told what has changed before it came.
+A handler or a copy of a stage that comes later is told what has changed before it came. A stage
+that is open may refuse a value which was checked; it keeps what it has, and works on.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import PipelineError
@@ -13,29 +15,55 @@ from sightline.transport.messages import Change, encode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Changes", "make_change"]
+    from sightline.pipeline.stage import Stage
+
+__all__ = ["Changes", "make_change", "took_change"]
+
+_log = logging.getLogger(__name__)
 
 
 class Changes:
-    """The last value of every parameter that was changed, by stage.
+    """The last change of every parameter, or of parameters that were changed together, by stage.
+
+    Changes are kept as they were made: were they joined, a stage that refuses one value would
+    refuse all of them.
 
     >>> changes = Changes()
-    >>> changes.note("detect", {"confidence": 0.4, "classes": ["car"]})
+    >>> changes.note("detect", {"confidence": 0.4})
+    >>> changes.note("detect", {"classes": ["car"]})
     >>> changes.note("detect", {"confidence": 0.5})
     >>> list(changes)
-    [('detect', {'confidence': 0.5, 'classes': ['car']})]
+    [('detect', {'classes': ['car']}), ('detect', {'confidence': 0.5})]
     """
 
     def __init__(self) -> None:
-        self._by_stage: dict[str, dict[str, Any]] = {}
+        self._latest: dict[tuple[str, frozenset[str]], dict[str, Any]] = {}
 
     def note(self, stage: str, parameters: Mapping[str, Any]) -> None:
         """Take in new values; they take the place of older ones."""
-        self._by_stage.setdefault(stage, {}).update(parameters)
+        key = stage, frozenset(parameters)
+        self._latest.pop(key, None)  # so that the last change comes last
+        self._latest[key] = dict(parameters)
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Go through the stages that were changed, with the values of their parameters."""
-        return ((stage, dict(values)) for stage, values in self._by_stage.items())
+        """Go through the changes, in the order in which to repeat them."""
+        return ((stage, dict(values)) for (stage, _), values in self._latest.items())
+
+
+def took_change(stage: Stage, name: str, parameters: Mapping[str, Any]) -> bool:
+    """Change parameters of a stage that is open; return whether it took them.
+
+    Args:
+        stage: The stage; values that it refuses change nothing.
+        name: Its name in the pipeline.
+        parameters: New values.
+    """
+    try:
+        stage.change(**parameters)
+    except Exception as error:  # noqa: BLE001 - foreign code; the value was accepted before
+        _log.warning("change refused stage=%s reason=%s", name, error)
+        return False
+    return True
 
 
 def make_change(stage: str, parameters: Mapping[str, Any]) -> Change:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import threading
 import time
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.errors import GraphError
-from sightline.graph.changes import Changes
+from sightline.graph.changes import Changes, took_change
 from sightline.graph.loans import Loans
 from sightline.graph.plan import StepKind
 from sightline.graph.telling import as_error
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from sightline.stream import StreamInfo
 
 __all__ = ["Lane", "LaneOptions"]
-
-_log = logging.getLogger(__name__)
 
 _UNTOLD_S = 0.001
 """How long frames that are done may wait for others, for the hub to be woken once for all."""
@@ -185,8 +182,7 @@ class Lane:
         woken_s = 0.0
         while not isinstance(item := self._queue.get(), _End):
             if isinstance(item, _Change):
-                self._changes.note(item.stage, item.parameters)
-                self._attempt(self._apply, item.stage, item.parameters)
+                self._attempt(self._change, item.stage, item.parameters)
             else:
                 self._guarded(item)
                 self._options.on_done(item)
@@ -206,14 +202,15 @@ class Lane:
             sink.open(self._stream)
             self._opened.append(sink)
 
-    def _apply(self, name: str, parameters: dict[str, Any]) -> None:
-        """Change a stage, if it is one of this lane; values that it refuses change nothing."""
-        for step in self._steps.values():
-            if (stage := step.by_name.get(name)) is not None:
-                try:
-                    stage.change(**parameters)
-                except Exception as error:  # noqa: BLE001 - foreign code: it keeps what it has
-                    _log.warning("change refused stage=%s reason=%s", name, error)
+    def _change(self, name: str, parameters: dict[str, Any]) -> None:
+        """Change a stage, if it is one of this lane, now and for the epochs that follow."""
+        if self._apply(name, parameters):
+            self._changes.note(name, parameters)
+
+    def _apply(self, name: str, parameters: dict[str, Any]) -> bool:
+        """Change a stage; False: it is none of this lane, or refuses the values."""
+        stages = [step.by_name[name] for step in self._steps.values() if name in step.by_name]
+        return any(took_change(stage, name, parameters) for stage in stages)
 
     def _guarded(self, record: FrameRecord) -> None:
         try:

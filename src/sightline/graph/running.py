@@ -212,6 +212,9 @@ class GraphRun:
     def change(self, stage: str, /, **parameters: Any) -> None:
         """Change parameters of a stage that it declares changeable, from the next frames on.
 
+        A stage that is open may refuse a value that was accepted here. It keeps what it has, and
+        that is logged as a warning.
+
         Raises:
             GraphError: There is no such stage, or the graph is over.
             PipelineError: A parameter is not changeable, or a value is wrong or cannot be sent to

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from sightline.errors import GraphError, StaleSlotError
+from sightline.graph.changes import took_change
 from sightline.graph.loans import Loans, OutputSlot
 from sightline.graph.objects import ObjectStage
 from sightline.graph.plan import StepKind, batch_size, handler_stages, makes_images
@@ -103,9 +104,9 @@ class Workbench:
         self._stack.close()
 
     def change(self, stage: str, parameters: dict[str, object]) -> None:
-        """Change parameters of a stage, if it is one of this bench."""
+        """Change parameters of a stage, if it is one of this bench and takes the values."""
         if stage in self._stages:
-            self._stages[stage].change(**parameters)
+            took_change(self._stages[stage], stage, parameters)
 
     def process(self, works: Sequence[tuple[Work, Buffer | None]]) -> list[Finished]:
         """Take pieces of work of one step through its stages.

@@ -10,6 +10,8 @@ import pytest
 from tests.graph_stages import (
     Count,
     DyingOnce,
+    Fussy,
+    FussyInOrder,
     Numbered,
     Pause,
     Read,
@@ -263,6 +265,26 @@ def test_a_value_that_cannot_be_sent_to_another_process_is_refused_and_changes_n
     for name in "ab":
         last = notes.data(name)[-1]
         assert (last["value"], last["other"]) == (1, 0)
+
+
+@pytest.mark.parametrize("stage", [Fussy, FussyInOrder])
+def test_a_value_that_stages_refuse_once_they_are_open_changes_nothing_and_the_graph_goes_on(
+    graphs, stage
+):
+    notes = Notes()
+    with graphs.start([Read(), stage()], [paced("a")], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.change(stage.name, value=1)
+        run.change(stage.name, other="unknown")
+        until(lambda: notes.data("a")[-1]["value"] == 1)
+        (pid,) = processes_of(run, "handler").values()
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: run.stats()["handler_restarts"] == 1)
+        before = frames(run, "a")
+        until(lambda: frames(run, "a") > before + 20)
+        assert run.stats()["handler_restarts"] == 1
+    last = notes.data("a")[-1]
+    assert (last["value"], last["other"]) == (1, 0)
 
 
 def test_a_stream_that_no_sink_can_take_is_given_up_alone(graphs):

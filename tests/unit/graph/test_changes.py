@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.graph_stages import Fussy
 
 from sightline.errors import PipelineError
-from sightline.graph.changes import Changes, make_change
+from sightline.graph.changes import Changes, make_change, took_change
 from sightline.transport.messages import Change, decode, encode
 
 NESTED = []
@@ -41,7 +42,23 @@ def test_what_is_changed_again_and_again_takes_no_more_memory():
         changes.note("detect", {"confidence": n})
         changes.note("track", {"age": n})
         changes.note("detect", {"size": -n})
-    assert list(changes) == [("detect", {"confidence": 999, "size": -999}), ("track", {"age": 999})]
+    assert list(changes) == [
+        ("detect", {"confidence": 999}),
+        ("track", {"age": 999}),
+        ("detect", {"size": -999}),
+    ]
+
+
+def test_changes_are_repeated_as_they_were_made_so_that_a_bad_one_takes_no_other_with_it():
+    changes = Changes()
+    changes.note("valued", {"value": 1, "other": 2})
+    changes.note("valued", {"value": 3})
+    changes.note("valued", {"other": "refused"})
+    stage = Fussy()
+    with stage:
+        took = [took_change(stage, name, values) for name, values in changes]
+    assert took == [True, True, False]
+    assert (stage.value, stage.other) == (3, 2)
 
 
 def test_what_is_kept_does_not_change_with_what_was_given_out():
