@@ -392,6 +392,28 @@ class Unpackable(Stage):
         return frame.replace(data={"x": object()}) if frame.seq == self.seq else frame
 
 
+class UnpackableInOrder(Unpackable):
+    scope = Scope.STREAM
+
+
+class Misnamed(Stage):
+    """Finds in a certain frame an object of a class whose name is no text."""
+
+    changes_image = False
+
+    def __init__(self, seq):
+        self.seq = seq
+
+    def process(self, frame):
+        names = ("\ud800",) if frame.seq == self.seq else ("car",)
+        box = np.array([[4, 2, 24, 18]], np.float32)
+        return frame.replace(detections=Detections(xyxy=box, class_names=names))
+
+
+class MisnamedInOrder(Misnamed):
+    scope = Scope.STREAM
+
+
 class OpensWhen(Stage):
     """Is open when a file is there, as a model that takes long to load."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sightline.errors import GraphError
+from sightline.errors import GraphError, ProtocolError
 from sightline.graph.changes import Changes, took_change
 from sightline.graph.loans import Loans
 from sightline.graph.plan import StepKind
@@ -244,8 +244,7 @@ class Lane:
                 sink.write(frame)
                 record.times.append((name, time.perf_counter() - started))
             self._written += 1
-        else:
-            self._pack(record, frame)
+        elif self._is_packed(record, frame):
             return
         record.moments.done_ns = time.monotonic_ns()
         del frame, outcome
@@ -295,8 +294,21 @@ class Lane:
         if outcome.dropped_by is not None:
             record.dropped = (outcome.dropped_by, "")
 
+    def _is_packed(self, record: FrameRecord, frame: Frame) -> bool:
+        """Make a frame ready for handlers; False: it has failed, as it cannot travel to them."""
+        try:
+            self._pack(record, frame)
+        except ProtocolError as error:
+            record.failure = failure_of(record.about.seq, "graph", error)
+            return False
+        return True
+
     def _pack(self, record: FrameRecord, frame: Frame) -> None:
-        """Make a frame ready for a step that handlers do."""
+        """Make a frame ready for a step that handlers do.
+
+        Raises:
+            ProtocolError: Its data or detections hold what cannot be sent to another process.
+        """
         record.objects = pack_objects(frame.detections)
         record.data = pack_data(frame.data) if frame.data else b""
         if record.borrowed is None or frame.image is not record.borrowed.image:

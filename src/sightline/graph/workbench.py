@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from sightline.errors import GraphError, StaleSlotError
+from sightline.errors import GraphError, ProtocolError, StaleSlotError
 from sightline.graph.changes import took_change
 from sightline.graph.loans import Loans, OutputSlot
 from sightline.graph.objects import ObjectStage
@@ -173,16 +173,15 @@ class Workbench:
             try:
                 if frame.data is not piece.given.data:
                     data = pack_data(frame.data)
-            except GraphError as error:
+                if work.part < 0 and frame.detections is not piece.given.detections:
+                    objects = pack_objects(frame.detections)
+            except ProtocolError as error:
                 outcome.failure = failure_of(frame.seq, "graph", error)
                 frame = None
-        if frame is not None and work.part < 0:
-            if frame.detections is not piece.given.detections:
-                objects = pack_objects(frame.detections)
-            if frame.image is not piece.given.image:
-                pixels, payload = place(
-                    frame.image, self._reader, given=work.pixels.slot, output=work.output
-                )
+        if frame is not None and work.part < 0 and frame.image is not piece.given.image:
+            pixels, payload = place(
+                frame.image, self._reader, given=work.pixels.slot, output=work.output
+            )
         failure = outcome.failure
         return Finished(
             result=Result(

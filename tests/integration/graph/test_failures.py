@@ -5,6 +5,8 @@ from tests.graph_stages import (
     Batches,
     CannotOpen,
     Count,
+    Misnamed,
+    MisnamedInOrder,
     Numbered,
     Pause,
     Read,
@@ -12,12 +14,14 @@ from tests.graph_stages import (
     RefuseInOrder,
     Renew,
     Unpackable,
+    UnpackableInOrder,
     Wrong,
 )
 from tests.graph_witness import Notes, outcomes
 
 from sightline import PipelineError, Stage, StageError
 from sightline.errors import GraphError
+from sightline.pipeline.per_object import PerObject
 from sightline.pipeline.stream_spec import StreamSpec
 
 
@@ -34,15 +38,26 @@ def test_a_frame_on_which_a_stage_raises_fails_with_its_traceback_and_others_go_
     assert notes.seqs("a") == [seq for seq in range(50) if seq not in (19, 39)]
 
 
-@pytest.mark.parametrize("stage", [Wrong(30), Unpackable(30)], ids=["no frame", "odd data"])
-def test_a_result_that_cannot_travel_is_a_failure_of_its_frame_alone(graphs, stage):
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [Wrong(30)],
+        [Unpackable(30)],
+        [Misnamed(30)],
+        [UnpackableInOrder(30), PerObject(Read())],
+        [MisnamedInOrder(30), PerObject(Read())],
+    ],
+    ids=["no frame", "odd data", "odd name", "odd data in order", "odd name in order"],
+)
+def test_a_result_that_cannot_travel_is_a_failure_of_its_frame_alone(graphs, stages):
     notes = Notes()
-    report = graphs.run([stage], [Numbered("a", 60)], [notes])
+    report = graphs.run(stages, [Numbered("a", 60)], [notes])
 
     (failure,) = report.streams["a"].run.failed
     assert failure.seq == 30
     assert notes.seqs("a") == [seq for seq in range(60) if seq != 30]
     assert report.handler_restarts == 0
+    assert report.streams["a"].error is None
 
 
 def test_a_graph_ends_with_an_error_when_more_frames_fail_than_allowed(graphs):
