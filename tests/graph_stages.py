@@ -320,6 +320,46 @@ class Refuse(Stage):
         return None if frame.seq % self.drop == self.drop - 1 else frame
 
 
+class Careless(Stage):
+    """Slips at a frame in one of the ways that are seen at the first try only."""
+
+    changes_image = False
+    batch_size = 4
+
+    def __init__(self, slip, at):
+        self.slip, self.at = slip, at
+
+    def process(self, frame):
+        if frame.seq != self.at:
+            return frame
+        return getattr(self, self.slip)(frame)
+
+    def process_batch(self, frames):
+        return (self.process(frame) for frame in frames)
+
+    def bad_name(self, frame):
+        return frame.replace(detections=Detections.empty(("caf\udce9",)))
+
+    def bad_error(self, frame):
+        raise FileNotFoundError("caf\udce9.txt")
+
+    def bad_detections(self, frame):
+        return frame.replace(detections=["person"])
+
+
+class Named(Stage):
+    """Finds one object, of class names as people give them."""
+
+    changes_image = False
+
+    def __init__(self, names):
+        self.names = names
+
+    def process(self, frame):
+        found = Detections(xyxy=[[0, 0, 1, 1]], class_names=self.names)
+        return frame.replace(detections=found)
+
+
 class RefuseInOrder(Refuse):
     scope = Scope.STREAM
 

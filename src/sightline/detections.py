@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,28 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def _names(names: Any) -> tuple[str, ...]:
+    """Take class names of any sequence of strings; a mapping by number is not one."""
+    if type(names) is tuple:
+        return _checked_names(names)
+    if isinstance(names, str | dict):
+        raise TypeError(f"class_names must be a sequence of names, but is {names!r}")
+    return _checked_names(tuple(names))
+
+
+@lru_cache(maxsize=64)  # nearly all detections of a stream have the same names
+def _checked_names(names: tuple[Any, ...]) -> tuple[str, ...]:
+    """Make plain strings of names, such as NumPy's, which cannot travel between processes."""
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"class names must be strings, but one is {name!r}")
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"class names must be Unicode text, but one is {name!r}") from error
+    return tuple(str.__str__(name) for name in names)  # of an Enum, too, its value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Detections:
     """The objects found in one frame; all arrays have one row per object and are read-only.
@@ -52,7 +75,12 @@ class Detections:
         confidence: float32 (N,), in [0, 1]; 1 where not given.
         class_id: int32 (N,), index into `class_names`; 0 where not given.
         track_id: int64 (N,), positive, or −1 (`UNTRACKED`) for an object that is on no track.
-        class_names: Names by `class_id`, shared between frames; may be empty.
+        class_names: Names by `class_id`, shared between frames; may be empty. Any sequence of
+            strings is taken, and kept as a tuple.
+
+    Raises:
+        ValueError: A column is not as above, or a name is no Unicode text.
+        TypeError: The names are no sequence of strings.
     """
 
     xyxy: NDArray[np.float32]
@@ -71,6 +99,7 @@ class Detections:
         set_field(self, "confidence", _column(self.confidence, np.float32, length, 1.0))
         set_field(self, "class_id", _column(self.class_id, np.int32, length, 0))
         set_field(self, "track_id", _column(self.track_id, np.int64, length, UNTRACKED))
+        set_field(self, "class_names", _names(self.class_names))
 
     @classmethod
     def empty(cls, class_names: tuple[str, ...] = ()) -> Detections:

@@ -1,5 +1,7 @@
 """Detections: checked columns, selection, and interchange with supervision."""
 
+import enum
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,6 +47,41 @@ def test_columns_that_are_not_given_have_defaults():
 def test_columns_of_the_wrong_shape_are_refused(columns, message):
     with pytest.raises(ValueError, match=message):
         Detections(**columns)
+
+
+class Kind(str, enum.Enum):  # noqa: UP042 - whose str() is another text
+    PERSON = "person"
+    CAR = "car"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("person", "car"),
+        ["person", "car"],
+        (np.str_("person"), np.str_("car")),
+        np.array(["person", "car"]),
+        {0: "person", 1: "car"}.values(),
+        list(Kind),
+    ],
+    ids=["tuple", "list", "numpy", "array", "values", "enum"],
+)
+def test_class_names_of_any_kind_are_kept_as_a_tuple_of_plain_strings(names):
+    found = Detections(xyxy=[[0, 0, 1, 1]], class_names=names)
+    assert found.class_names == ("person", "car")
+    assert type(found.class_names) is tuple
+    assert {type(name) for name in found.class_names} == {str}
+
+
+@pytest.mark.parametrize("names", ["person", {0: "person"}, [1, 2], (None,)])
+def test_class_names_that_are_no_sequence_of_strings_are_refused(names):
+    with pytest.raises(TypeError, match=r"class.names must be"):
+        Detections.empty(names)
+
+
+def test_class_names_that_are_no_unicode_are_refused():
+    with pytest.raises(ValueError, match="Unicode text, but one is 'caf"):
+        Detections.empty(["caf\udce9"])
 
 
 def test_arrays_are_read_only_and_the_callers_stay_writable():

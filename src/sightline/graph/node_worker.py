@@ -11,8 +11,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import GraphError
-from sightline.graph.workbench import Finished, Workbench
-from sightline.transport.messages import Failure, Result
+from sightline.graph.workbench import Finished, Workbench, failure_of, told_failure
+from sightline.transport.messages import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,7 @@ class Worker:
 
 def _failed(work: Work, error: GraphError) -> Finished:
     now_ns = time.monotonic_ns()
-    failure = Failure("graph", f"{type(error).__name__}: {error}", "")
+    failure = told_failure(failure_of(work.frame.seq, "graph", error))
     return Finished(
         result=Result(work.frame, work.step, failure=failure, started_ns=now_ns, ended_ns=now_ns)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sightline import errors
 from sightline.errors import GraphError, SightlineError
+from sightline.pipeline.report import as_unicode
 from sightline.transport.messages import NodeError
 
 __all__ = ["as_error", "error_of", "told_of"]
@@ -13,7 +14,7 @@ def told_of(error: Exception) -> NodeError:
     """Describe an exception, in one line for people."""
     kind = type(error).__name__
     message = str(error) if isinstance(error, SightlineError) else f"{kind}: {error}"
-    return NodeError(kind=kind, message=message)
+    return NodeError(kind=kind, message=as_unicode(message))
 
 
 def error_of(told: NodeError) -> SightlineError:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sightline.transport.messages import SlotRef
     from sightline.transport.slot_reader import Borrowed
 
-__all__ = ["Finished", "Workbench", "failure_of", "place"]
+__all__ = ["Finished", "Workbench", "failure_of", "place", "told_failure"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -192,9 +192,7 @@ class Workbench:
                 objects=objects,
                 data=data,
                 dropped_by=outcome.dropped_by or "",
-                failure=None
-                if failure is None
-                else Failure(failure.stage, failure.error, failure.traceback),
+                failure=None if failure is None else told_failure(failure),
                 started_ns=started_ns,
                 ended_ns=time.monotonic_ns(),
                 times=outcome.times,
@@ -231,6 +229,11 @@ def place(
 def failure_of(seq: int, stage: str, error: BaseException) -> FailedFrame:
     """Describe a failure that is no stage's fault."""
     return FailedFrame(seq=seq, stage=stage, error=f"{type(error).__name__}: {error}", traceback="")
+
+
+def told_failure(failed: FailedFrame) -> Failure:
+    """Write what went wrong on a frame."""
+    return Failure(failed.stage, failed.error, failed.traceback)
 
 
 def _stages_of(step: Step) -> Sequence[tuple[str, Stage]]:

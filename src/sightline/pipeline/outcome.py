@@ -117,7 +117,7 @@ def _step_together(batch: Sequence[Outcome], name: str, stage: Stage) -> bool:
     started = time.perf_counter()
     frames = [outcome.frame for outcome in batch if outcome.frame is not None]
     try:
-        results = stage.process_batch(frames)
+        results = list(stage.process_batch(frames))
         for frame, result in zip(frames, results, strict=True):
             _check_promise(stage, frame, result)
     except Exception:  # noqa: BLE001 - foreign code; what is wrong shows when it is repeated

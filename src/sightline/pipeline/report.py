@@ -17,12 +17,23 @@ if TYPE_CHECKING:
     from sightline.pipeline.outcome import Outcome
     from sightline.stream import StreamInfo
 
-__all__ = ["FailedFrame", "RunReport", "StepTime", "StepTimes"]
+__all__ = ["FailedFrame", "RunReport", "StepTime", "StepTimes", "as_unicode"]
+
+
+def as_unicode(text: str) -> str:
+    r"""Escape what is no Unicode in the text of an error, such as a file name that is not UTF-8.
+
+    Other processes could not be told of it, nor could it be written into a report.
+
+    >>> as_unicode("no é\udce9.mp4")
+    'no é\\udce9.mp4'
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedFrame:
-    """A frame on which a stage raised.
+    """A frame on which a stage raised; texts that are no Unicode are escaped.
 
     Attributes:
         seq: Number of the frame in its stream.
@@ -35,6 +46,10 @@ class FailedFrame:
     stage: str
     error: str
     traceback: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", as_unicode(self.error))
+        object.__setattr__(self, "traceback", as_unicode(self.traceback))
 
 
 @dataclass(slots=True)

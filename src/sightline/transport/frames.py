@@ -98,8 +98,10 @@ def pack_objects(detections: Detections) -> Objects:
     """Write detections.
 
     Raises:
-        ProtocolError: A class name is no Unicode text.
+        ProtocolError: They are something else.
     """
+    if not isinstance(detections, Detections):
+        raise ProtocolError(f"the detections of a frame are a {type(detections).__name__}")
     return Objects(
         _bytes(detections.xyxy, _F4),
         _bytes(detections.confidence, _F4),
@@ -197,10 +199,7 @@ def _bytes(column: NDArray[Any], dtype: np.dtype[Any]) -> bytes:
 
 @lru_cache(maxsize=64)
 def _packed_names(names: tuple[str, ...]) -> bytes:
-    try:
-        return _names_encoder.encode(names)
-    except UnicodeEncodeError as error:
-        raise ProtocolError(f"class names must be Unicode text: {error}") from error
+    return _names_encoder.encode(names)
 
 
 @lru_cache(maxsize=64)

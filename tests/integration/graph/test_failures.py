@@ -1,12 +1,15 @@
 """Stages that raise, or return what they must not: one frame fails, and the pipeline goes on."""
 
+import numpy as np
 import pytest
 from tests.graph_stages import (
     Batches,
     CannotOpen,
+    Careless,
     Count,
     Misnamed,
     MisnamedInOrder,
+    Named,
     Numbered,
     Pause,
     Read,
@@ -58,6 +61,24 @@ def test_a_result_that_cannot_travel_is_a_failure_of_its_frame_alone(graphs, sta
     assert notes.seqs("a") == [seq for seq in range(60) if seq != 30]
     assert report.handler_restarts == 0
     assert report.streams["a"].error is None
+
+
+@pytest.mark.parametrize("slip", ["bad_name", "bad_error", "bad_detections"])
+def test_a_slip_of_a_stage_fails_its_frame_alone(graphs, slip):
+    notes = Notes()
+    report = graphs.run([Careless(slip, at=30)], [Numbered("a", 60)], [notes])
+
+    (failure,) = report.streams["a"].run.failed
+    assert failure.seq == 30
+    assert notes.seqs("a") == [seq for seq in range(60) if seq != 30]
+    assert report.handler_restarts == 0
+
+
+@pytest.mark.parametrize("names", [["person"], (np.str_("person"),)], ids=["list", "numpy"])
+def test_class_names_may_be_of_any_kind_of_string_and_sequence(graphs, names):
+    report = graphs.run([Named(names)], [Numbered("a", 20)])
+
+    assert report.streams["a"].complete
 
 
 def test_a_graph_ends_with_an_error_when_more_frames_fail_than_allowed(graphs):

@@ -89,6 +89,28 @@ def test_a_batch_that_raises_is_repeated_frame_by_frame_so_that_only_the_bad_fra
     assert "batch failed stage=batch frames=4" in caplog.text
 
 
+def test_a_batch_may_come_back_as_a_generator():
+    class Lazy(Batch):
+        def process_batch(self, frames):
+            return (self.work(frame) for frame in frames)
+
+    stage = Lazy(dropped={1})
+    outcomes = StageRow([("lazy", stage)]).process_many(new(3))
+    assert [outcome.frame is not None for outcome in outcomes] == [True, False, True]
+    assert stage.alone == []
+
+
+def test_the_text_of_an_error_that_is_no_unicode_is_escaped():
+    class NoFile(Stage):
+        def process(self, frame):
+            raise FileNotFoundError("caf\udce9.txt")
+
+    failure = StageRow([("nofile", NoFile())]).process(new(1)[0].frame).failure
+    assert failure.error == "FileNotFoundError: caf\\udce9.txt"
+    assert "caf\\udce9.txt" in failure.traceback
+    failure.traceback.encode()
+
+
 @pytest.mark.parametrize("results", [[], [None]])
 def test_a_batch_with_a_wrong_number_of_results_is_repeated_frame_by_frame(caplog, results):
     class Short(Batch):

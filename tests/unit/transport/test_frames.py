@@ -111,9 +111,14 @@ def test_class_names_that_are_no_names_are_refused(names):
         unpack_objects(Objects(b"", b"", b"", b"", names))
 
 
-def test_class_names_that_are_no_unicode_cannot_be_sent():
-    with pytest.raises(ProtocolError, match="Unicode"):
-        pack_objects(Detections.empty(("caf\udce9",)))
+def test_class_names_of_numpy_are_sent_as_any_other():
+    found = Detections.empty(np.array(["person", "car"]))
+    assert unpack_objects(pack_objects(found)).class_names == ("person", "car")
+
+
+def test_what_are_no_detections_cannot_be_sent():
+    with pytest.raises(ProtocolError, match="the detections of a frame are a list"):
+        pack_objects([])
 
 
 @given(streams())
