@@ -121,7 +121,9 @@ class StreamState:
         """Whether its source was opened, or could not be and no other one is being opened."""
         if self.info is not None:
             return True
-        return not self.is_replacing and (self.end is not None or self.reopen_at_s is not None)
+        has_died = not self.is_live and self.deaths[1] > 0  # it is given up, or opened, in a moment
+        waits = self.reopen_at_s is not None and not has_died
+        return not self.is_replacing and (self.end is not None or waits)
 
     @property
     def is_replacing(self) -> bool:

@@ -1,11 +1,14 @@
 """Sources that stall, fail, die, flood or talk nonsense leave the others alone."""
 
+import os
+
 import pytest
 from tests.graph_stages import (
     Babbling,
     Boxes,
     Count,
     Dying,
+    DyingToOpen,
     Fractional,
     Measure,
     Numbered,
@@ -82,6 +85,24 @@ def test_a_source_that_breaks_leaves_the_others_complete(graphs, source, error):
     assert bad.admitted == outcomes(bad) == 30
     assert not bad.complete
     assert not report.complete
+
+
+def test_a_graph_fails_if_the_process_of_its_only_source_dies_of_opening_it(graphs):
+    with (
+        pytest.raises(MediaError, match="the process that reads 'source 1' died again and again"),
+        graphs.start(STAGES, [DyingToOpen()]) as run,
+    ):
+        run.finish()
+
+
+@pytest.mark.parametrize("name", ["bad", None])
+def test_a_graph_fails_if_the_name_of_its_only_file_is_no_unicode_and_it_is_not_there(graphs, name):
+    gone = StreamSpec(os.fsdecode(b"gone-\xe9.mp4"), name=name)
+    with (
+        pytest.raises(MediaError, match=r"gone-\\udce9.mp4"),
+        graphs.start(STAGES, [gone]) as run,
+    ):
+        run.finish()
 
 
 def test_a_source_that_floods_leaves_the_others_complete(graphs):
