@@ -114,7 +114,7 @@ def stats(*, run: str | None, as_json: bool, watch: bool) -> None:
     type=float,
     default=0.5,
     show_default=True,
-    help="Seconds after which mode auto drops a frame.",
+    help="Seconds, at most a day, after which mode auto drops a frame.",
 )
 @_pace_options
 def add(*, run_and_source: tuple[str, ...], name: str | None, **settings: Any) -> None:

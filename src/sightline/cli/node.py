@@ -86,7 +86,8 @@ class _Rate(click.ParamType[Any]):
     default=0.5,
     show_default=True,
     metavar="S",
-    help="In mode auto: how many seconds old a frame may become before it is dropped.",
+    help="In mode auto: how many seconds old, at most a day, a frame may become before it is "
+    "dropped.",
 )
 @click.option("--name", help="Name of the stream. [that of the video]")
 @click.option(

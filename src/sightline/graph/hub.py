@@ -24,7 +24,7 @@ from sightline.graph.plan import handler_stages
 from sightline.graph.post import Post
 from sightline.graph.report import GraphReport
 from sightline.graph.stream_lives import StreamLives
-from sightline.graph.telling import as_error, error_of
+from sightline.graph.telling import as_error, error_of, told_of
 from sightline.graph.traffic import Traffic, stage_error
 from sightline.transport.host import host_id
 from sightline.transport.local_link import listen_local
@@ -289,14 +289,17 @@ class Hub:
                 self._lives.announced(sender, message)
             except ProtocolError as error:
                 self._refuse(sender, error)
+            except Exception as error:  # noqa: BLE001 - logged; one stream ends for it, no more
+                _log.exception("announcement failed sender=%s", sender.decode())
+                self._refuse(sender, error_of(told_of(error)))
         elif (state := self._inlets.ended(sender, message, time.monotonic())) is not None:
             self._lives.check_end(state)
 
-    def _refuse(self, sender: bytes, error: ProtocolError) -> None:
+    def _refuse(self, sender: bytes, error: Exception) -> None:
         """Take nothing more from a peer that talks nonsense; end it, and a stream with it.
 
         Raises:
-            ProtocolError: It is a handler; others would do the same.
+            Exception: It is that of a handler; others would do the same.
         """
         _log.warning("messages refused sender=%s reason=%s", sender, error)
         self._refused.add(sender)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
+
+from sightline.pipeline.stream_spec import LONGEST_STALENESS_S
 
 __all__ = ["Mode", "StreamPolicy"]
 
@@ -30,7 +31,7 @@ class StreamPolicy:
 
     Raises:
         TypeError: `mode` is not a `Mode`.
-        ValueError: `staleness_s` is not a positive, finite number.
+        ValueError: `staleness_s` is not above 0, or is above a day.
     """
 
     mode: Mode = Mode.EVERY_FRAME
@@ -39,5 +40,8 @@ class StreamPolicy:
     def __post_init__(self) -> None:
         if not isinstance(self.mode, Mode):
             raise TypeError(f"mode must be a Mode, but is {self.mode!r}")
-        if not 0 < self.staleness_s < math.inf:
-            raise ValueError(f"staleness_s must be above 0 and finite, but is {self.staleness_s}")
+        if not 0 < self.staleness_s <= LONGEST_STALENESS_S:
+            raise ValueError(
+                f"staleness_s must be above 0 and at most {LONGEST_STALENESS_S:g}, but is "
+                f"{self.staleness_s}"
+            )

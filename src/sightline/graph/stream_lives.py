@@ -126,6 +126,8 @@ class StreamLives:
         elif (state := self._inlets.find(feeder)) is not None:
             self._inlets.silence(state)
             state.error, state.end = error, state.admitted
+            if state.report is None:
+                state.info = None  # it is not open, whatever was taken in of its announcement
         else:
             return False
         self.check_end(state)

@@ -15,6 +15,7 @@ from sightline.media.naming import is_address, redact, safe_name
 from sightline.media.source import Source
 
 __all__ = [
+    "LONGEST_STALENESS_S",
     "OverloadMode",
     "RestartPolicy",
     "StreamSpec",
@@ -24,6 +25,9 @@ __all__ = [
 
 OverloadMode = Literal["every-frame", "auto", "freshest"]
 RestartPolicy = Literal["never", "on-failure", "always"]
+
+LONGEST_STALENESS_S = 86_400.0
+"""A day, in seconds: more than any frame waits."""
 
 _PLACES = {"path": str, "url": str, "camera": int}
 """Keys that say where a stream comes from, and what their values are."""
@@ -42,7 +46,8 @@ class StreamSpec:
         mode: What happens if frames come faster than they are processed; None: `auto` for live
             sources, `every-frame` for others. `every-frame` makes the source wait, `auto` drops
             what is older than `staleness_s`, `freshest` all but the newest.
-        staleness_s: How old, in seconds, a frame may become in mode `auto` before it is dropped.
+        staleness_s: How old, in seconds, a frame may become in mode `auto` before it is dropped;
+            at most a day.
         restart: When to open the source again: `never`, `on-failure` (it failed) or `always`
             (after its end, too); None: `on-failure` for live sources, `never` for others.
 
@@ -68,6 +73,11 @@ class StreamSpec:
         if self.rate is not None and self.rate != "native":
             self._check_positive("rate", self.rate, " or native")
         self._check_positive("staleness_s", self.staleness_s)
+        if self.staleness_s > LONGEST_STALENESS_S:
+            raise PipelineError(
+                f"{self._label}: staleness_s must be at most {LONGEST_STALENESS_S:g} (a day), but "
+                f"is {self.staleness_s!r}"
+            )
         self._check_choice("mode", self.mode, get_args(OverloadMode))
         self._check_choice("restart", self.restart, get_args(RestartPolicy))
 

@@ -23,6 +23,7 @@ from tests.graph_stages import (
     Stalling,
 )
 from tests.graph_witness import (
+    PATIENCE_S,
     ListSinks,
     Notes,
     is_dead,
@@ -33,6 +34,7 @@ from tests.graph_witness import (
 )
 
 from sightline.errors import GraphError, MediaError, OutputError
+from sightline.graph.streams import StreamState
 from sightline.pipeline.per_object import PerObject
 from sightline.pipeline.stream_spec import StreamSpec
 
@@ -103,6 +105,43 @@ def test_a_graph_fails_if_the_name_of_its_only_file_is_no_unicode_and_it_is_not_
         graphs.start(STAGES, [gone]) as run,
     ):
         run.finish()
+
+
+@pytest.fixture
+def unfit(monkeypatch):
+    """Have the hub stumble over what the stream `bad` announces."""
+    choose = StreamState.choose_policy
+
+    def stumble(state):
+        if state.name == "bad":
+            raise OverflowError("the number is too large")
+        return choose(state)
+
+    monkeypatch.setattr(StreamState, "choose_policy", stumble)
+
+
+@pytest.mark.usefixtures("unfit")
+def test_a_stream_whose_announcement_the_hub_stumbles_over_ends_alone(graphs, tmp_path):
+    notes = Notes()
+    good = Stalling(30, tmp_path / "go", name="good", count=60)
+    with graphs.start(STAGES, [good], [notes]) as run:
+        until(lambda: run.stats()["phase"] == "running")
+        run.add(Numbered("bad"))
+        until(lambda: run.stats()["unopened"])
+        (tmp_path / "go").touch()
+        assert run.wait(PATIENCE_S)
+    check_good(notes, run.report, count=60)
+    (error,) = run.report.unopened.values()
+    assert "the number is too large" in str(error)
+
+
+@pytest.mark.usefixtures("unfit")
+def test_a_graph_fails_if_the_hub_stumbles_over_a_stream_that_it_was_started_with(graphs):
+    with (
+        pytest.raises(GraphError, match="OverflowError: the number is too large"),
+        graphs.start(STAGES, [Numbered("bad")]) as run,
+    ):
+        run.wait(PATIENCE_S)
 
 
 def test_a_source_that_floods_leaves_the_others_complete(graphs):

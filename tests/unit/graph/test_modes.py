@@ -13,7 +13,7 @@ def test_a_mode_is_found_by_the_word_that_a_pipeline_file_uses():
     assert [Mode(word) for word in ("every-frame", "auto", "freshest")] == list(Mode)
 
 
-@pytest.mark.parametrize("staleness_s", [0, -1, math.nan, math.inf])
+@pytest.mark.parametrize("staleness_s", [0, -1, math.nan, math.inf, 1e300])
 def test_a_staleness_that_is_no_length_of_time_is_refused(staleness_s):
     with pytest.raises(ValueError, match="staleness_s must be above 0"):
         StreamPolicy(mode=Mode.AUTO, staleness_s=staleness_s)

@@ -49,6 +49,7 @@ def test_a_mapping_says_where_and_how():
         ({"path": "a", "rate": float("nan")}, "rate must be a positive number"),
         ({"path": "a", "rate": [1]}, "rate must be a positive number or native, but is [1]"),
         ({"path": "a", "staleness_s": -1}, "source a: staleness_s must be a positive number"),
+        ({"path": "a", "staleness_s": 1e300}, "staleness_s must be at most 86400 (a day)"),
         ({"path": "a", "staleness_s": None}, "staleness_s must be a positive number"),
         ({"path": "a", "staleness_s": float("inf")}, "staleness_s must be a positive number"),
         ({"path": "a", "mode": "fresh"}, "one of every-frame, auto, freshest, but is 'fresh'"),
