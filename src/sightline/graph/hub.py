@@ -114,6 +114,7 @@ class Hub:
             max_attempts=options.max_attempts,
             on_settled=self._settled,
         )
+        self._link = listen_local(self._address)
         self._wakeup = Wakeup()
         self._lives = StreamLives(
             options.plan,
@@ -122,7 +123,6 @@ class Hub:
             traffic=self._traffic,
             wakeup=self._wakeup,
         )
-        self._link = listen_local(self._address)
         self._post = Post(self._link)
         self._early: list[tuple[bytes, Admit]] = []
         self._batches: dict[bytes, int] = {}
@@ -141,14 +141,16 @@ class Hub:
 
     def start(self, streams: Sequence[StreamSpec]) -> None:
         """Start the processes and the thread."""
-        try:
-            for spec in streams:
-                self._inlets.open(spec)
-        except BaseException:
+        for spec in streams:
+            self._inlets.open(spec)
+        self._thread.start()
+
+    def discard(self) -> None:
+        """Close what was opened if the thread was never started; else that does it at its end."""
+        if self._thread.ident is None:
             self._children.end_all(timeout_s=0)
             self._link.close()
-            raise
-        self._thread.start()
+            self._wakeup.close()
 
     def add(self, spec: StreamSpec) -> str:
         """Add a stream; return its name, a stand-in until its source is open."""

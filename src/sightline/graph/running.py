@@ -90,6 +90,7 @@ class GraphRun:
         with ExitStack() as stack:
             self._directory = stack.enter_context(RunDirectory.create(default_base(settings)))
             self._hub = Hub(self._directory, self._hub_options(pipeline))
+            stack.callback(self._hub.discard)
             self._control = ControlServer(self, self._directory.path / SOCKET_NAME)
             stack.callback(self._control.close)
             stack.callback(close_shared, sinks)

@@ -1,5 +1,7 @@
 """Stages that raise, or return what they must not: one frame fails, and the pipeline goes on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.graph_stages import (
@@ -24,6 +26,7 @@ from tests.graph_witness import Notes, outcomes
 
 from sightline import PipelineError, Stage, StageError
 from sightline.errors import GraphError
+from sightline.graph import running
 from sightline.pipeline.per_object import PerObject
 from sightline.pipeline.stream_spec import StreamSpec
 
@@ -142,6 +145,30 @@ def test_what_cannot_be_sent_to_another_process_is_refused_and_leaves_nothing(gr
     spec = StreamSpec(Numbered("a"), name="x")
     with pytest.raises(GraphError, match="there is a stream 'x' already"):
         graphs.start([Read()], [spec, spec])
+
+
+def open_files():
+    """Count the open file descriptors of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_graph_that_cannot_start_leaves_no_file_open(graphs, monkeypatch):
+    class LocalSource(Numbered):
+        pass
+
+    def fail(*_):
+        raise OSError("no more files")
+
+    graphs.run([Read()], [Numbered("a", 1)])  # which starts what serves all graphs
+    before = open_files()
+    for sources in ([LocalSource("b")], [Numbered("a"), LocalSource("b")]):
+        with pytest.raises(PipelineError, match="cannot be sent"):
+            graphs.start([Read()], sources)
+    assert open_files() == before
+    monkeypatch.setattr(running, "ControlServer", fail)
+    with pytest.raises(OSError, match="no more files"):
+        graphs.start([Read()], [Numbered("a")])
+    assert open_files() == before
 
 
 def test_a_stage_gets_batches_and_a_bad_frame_in_one_fails_alone(graphs):
