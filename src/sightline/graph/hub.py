@@ -312,8 +312,7 @@ class Hub:
 
     def _give_work(self, now_s: float) -> None:
         for identity, work, payload in self._traffic.assign():
-            member = self._crew.find(identity)
-            if member is not None:
+            if (member := self._crew.find(identity)) is not None:
                 member.gave(now_s)
             self._post.put(identity, work, payload)
 
@@ -351,7 +350,9 @@ class Hub:
             self._post.send_release(record.feeder)
 
     def _tick(self, now_s: float) -> None:
-        """Do what depends on time alone."""
+        """Do what depends on time alone, or on what nobody wakes this thread for."""
+        if self._options.stop is not None and self._options.stop.is_set():
+            self._begin_stop()
         self.report.wall_s = now_s - self._started_s
         self.report.note_rates(now_s)
         self.report.handlers = self._crew.ready
@@ -403,8 +404,7 @@ class Hub:
 
     def _bury(self, now_s: float) -> None:
         for identity, status in self._children.take_dead().items():
-            member = self._crew.bury(identity, now_s)
-            if member is not None:
+            if (member := self._crew.bury(identity, now_s)) is not None:
                 reason = (
                     f"the handler took longer than {self._options.deadline_s:g} s"
                     if member.is_hung

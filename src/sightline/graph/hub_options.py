@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import threading
+
     from sightline.graph.stream_lives import StreamPlan
 
 __all__ = ["HubOptions"]
@@ -25,6 +27,7 @@ class HubOptions:
         max_attempts: How many handlers may die of one frame before it is given up.
         deadline_s: A handler that takes longer for one piece of work is killed.
         stay: Go on when all streams are over, until stopped.
+        stop: Stops the graph as soon as it is set.
     """
 
     plan: StreamPlan
@@ -36,3 +39,4 @@ class HubOptions:
     max_attempts: int = 3
     deadline_s: float = 30.0
     stay: bool = False
+    stop: threading.Event | None = None

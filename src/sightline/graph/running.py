@@ -117,6 +117,7 @@ class GraphRun:
             max_attempts=options.max_attempts,
             deadline_s=options.deadline_s,
             stay=options.stay,
+            stop=options.stop,
         )
 
     def _make_sinks(self, stream: StreamInfo) -> list[Sink]:
@@ -145,7 +146,7 @@ class GraphRun:
         return self._hub.wait(timeout_s)
 
     def finish(self, on_progress: Callable[[GraphReport], Any] | None = None) -> GraphReport:
-        """Wait until every stream is over, or `options.stop` is set; return the account.
+        """Wait until every stream is over, or the graph was stopped; return the account.
 
         Args:
             on_progress: Called in this thread a few times a second with the account so far.
@@ -153,12 +154,9 @@ class GraphRun:
         Raises:
             SightlineError: What made the graph fail, or ended the only stream.
         """
-        stop = self._options.stop
         while not self.wait(_POLL_S):
             if on_progress is not None:
                 on_progress(self.report)
-            if stop is not None and stop.is_set():
-                self.stop()
         streams = list(self.report.streams.values())
         if len(streams) == 1 and streams[0].error is not None:
             raise streams[0].error

@@ -1,7 +1,9 @@
 """Steering a graph while it runs, and looking at it from other threads."""
 
+import functools
 import os
 import signal
+import threading
 import urllib.error
 import urllib.request
 
@@ -46,6 +48,17 @@ def paced(name, count=100_000, rate=200):
 
 def frames(run, stream):
     return run.stats()["streams"].get(stream, {}).get("frames", 0)
+
+
+@pytest.mark.parametrize("phase", ["opening", "running"])
+def test_a_graph_stops_when_its_event_is_set_whoever_waits_for_it(graphs, tmp_path, phase):
+    stop = threading.Event()
+    stalls = SlowToOpen if phase == "opening" else functools.partial(Stalling, 5)
+    with graphs.start([Read()], [stalls(tmp_path / "never")], stop=stop) as run:
+        until(lambda: run.stats()["phase"] == phase)
+        stop.set()
+        assert run.wait(PATIENCE_S)
+        assert run.report.stopped
 
 
 def test_a_replaced_source_continues_the_stream_and_its_outputs(graphs):
