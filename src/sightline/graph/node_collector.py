@@ -109,10 +109,11 @@ class CollectorNode:
         self._streams: dict[str, CollectedStream] = {}
         self._closing: list[CollectedStream] = []
         self._over: dict[str, int] = {}
+        self._left_out: dict[str, int] = {}
         self._known: set[bytes] = set()
         self._refused: set[bytes] = set()
         self._unheard_of: set[str] = set()
-        self._dones: defaultdict[bytes, Done] = defaultdict(lambda: Done([], []))
+        self._dones: defaultdict[bytes, Done] = defaultdict(lambda: Done([], [], []))
         self._came_back: deque[tuple[CollectedStream, Arrival]] = deque()
         self._closed: deque[tuple[CollectedStream, Exception | None]] = deque()
         self._over_s = 0.0
@@ -169,7 +170,7 @@ class CollectorNode:
                 case Hello():
                     self._greet(sender)
                 case Announce():
-                    self._announced(message)
+                    self._announced(sender, message)
                 case Result():
                     payload = parts[1] if len(parts) > 1 else None
                     _check(message, payload)
@@ -183,23 +184,39 @@ class CollectorNode:
 
     def _greet(self, sender: bytes) -> None:
         self._known.add(sender)
-        self._send(sender, Welcome(self._options.host, os.getpid(), "collector"))
+        epochs = self._over | {name: stream.epoch for name, stream in self._streams.items()}
+        welcome = Welcome(self._options.host, os.getpid(), "collector", list(epochs.items()))
+        self._send(sender, welcome)
 
     def _send(self, to: bytes, message: Message) -> None:
         """Send to a handler; what one that is gone should know, others will ask."""
         with suppress(LinkError):
             self._link.send([encode(message)], to=to)
 
-    def _announced(self, message: Announce) -> None:
+    def _announced(self, sender: bytes, message: Announce) -> None:
         name = message.stream.name
         stream = self._streams.get(name)
-        if message.epoch <= self._over.get(name, -1):
+        latest = self._over.get(name, -1) if stream is None else stream.epoch
+        if message.epoch < latest:
+            self._refuse(sender, message, latest)
+        elif message.epoch == latest:
             return
-        if stream is None:
+        elif stream is None:
             self._open(message)
-        elif message.epoch > stream.epoch:
+        else:
             self._tell(f"{name}: its source was started anew")
             self._go_on(stream, stream.restart(message))
+
+    def _refuse(self, sender: bytes, message: Announce, latest: int) -> None:
+        """Take nothing from a source that began before the last one of its name; say so."""
+        name, epoch = message.stream.name, message.epoch
+        self._dones[sender].refused.append((name, epoch, latest))
+        if self._left_out.get(name) != epoch:
+            self._left_out[name] = epoch
+            self._tell(
+                f"{name}: a source is left out that began {(latest - epoch) / 1000:.1f} s before "
+                "the last one of that name, by the clock of its machine"
+            )
 
     def _open(self, message: Announce) -> None:
         info = info_of(message.stream)

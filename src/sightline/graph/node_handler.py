@@ -159,6 +159,8 @@ class HandlerNode:
         self._reader = SlotReader()
         self._meter = Meter("processing", "waiting")
         self._unanswered: set[tuple[str, int, int]] = set()
+        self._epochs: list[tuple[str, int]] = []
+        self._epochs_due_s = 0.0
         self._next_beat_s = 0.0
         self._started_s = time.monotonic()
         self._is_patient = True
@@ -282,14 +284,29 @@ class HandlerNode:
         if peer.host is None:
             self._tell(f"connected to the {peer.role} at {peer.address}")
         peer.host = message.host
+        if peer is self._collector:
+            self._epochs = message.epochs
+        else:
+            self._ask_for_epochs()
+
+    def _ask_for_epochs(self) -> None:
+        """Ask the collector anew which epochs it has had, for a source that may be about to begin.
+
+        What it said before may be of long ago, and other handlers have brought it streams since.
+        """
+        self._epochs_due_s = time.monotonic() + _PATIENCE_S
+        if self._collector.host is not None and not self._collector.is_asked:
+            self._introduce(self._collector)
 
     def _say_ready(self) -> None:
         if self._is_leaving or not self._worker.is_open or self._collector.host is None:
             return
+        if self._collector.is_asked and time.monotonic() < self._epochs_due_s:
+            return
         for source in self._sources:
             if not source.is_ready and source.host is not None and not source.is_asked:
                 source.is_ready = True
-                source.send(Ready())
+                source.send(Ready(self._epochs))
 
     def _from_source(self, source: _Peer, received: Received) -> None:
         source.beats = 0
@@ -340,9 +357,10 @@ class HandlerNode:
         self._unanswered.difference_update(message.keys)
         for source in self._sources:
             keys = [key for key in message.keys if key[:2] == source.stream]
-            if keys:
+            refused = [key for key in message.refused if key[:2] == source.stream]
+            if keys or refused:
                 kept = [key for key in message.kept if key[:2] == source.stream]
-                source.send(Done(keys, kept))
+                source.send(Done(keys, kept, refused))
             source.is_over = source.is_over or source.end in keys
 
     def _deliver(self) -> None:

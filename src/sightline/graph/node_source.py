@@ -51,7 +51,7 @@ from sightline.transport.slot_reader import SlotReader
 from sightline.transport.zmq_link import connect, listen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sightline.graph.node_ledger import Entry
     from sightline.graph.node_peers import Peer
@@ -138,6 +138,7 @@ class SourceNode:
         self._told_end_s: float | None = None
         self._told_left_out = 0
         self._unconfirmed: set[bytes] = set()
+        self._is_taken = False
         self._is_confirmed = False
         self._is_over = False
         self._feeder: threading.Thread | None = None
@@ -239,8 +240,9 @@ class SourceNode:
 
     def _from_peer(self, peer: Peer, message: Message) -> None:
         match message:
-            case Ready() if not peer.is_ready:
+            case Ready(epochs=epochs) if not peer.is_ready:
                 peer.is_ready = True
+                self._begin_after(epochs)
                 self._ready(peer.identity, batch=peer.hello.batch)
             case Result():
                 self._ledger.answered(peer.identity, message)
@@ -250,6 +252,16 @@ class SourceNode:
                 self._left(peer.identity, is_dead=False)
             case NodeError():
                 raise error_of(message)
+
+    def _begin_after(self, epochs: Sequence[tuple[str, int]]) -> None:
+        """See to it that the epoch is a later one than the collector has had of this stream."""
+        latest = dict(epochs).get(self._stream, -1)
+        if self._feeder is None and self._epoch <= latest:
+            self._tell(
+                f"{self._stream}: the clock of this machine is {(latest - self._epoch) / 1000:.1f} "
+                "s behind that of the source before it; the stream goes on after that one"
+            )
+            self._epoch = latest + 1
 
     def _refuse(self, sender: bytes, error: ProtocolError) -> None:
         """Take nothing more from a peer that talks nonsense, and let it know."""
@@ -308,6 +320,7 @@ class SourceNode:
         self._send(entry.holder, Work(entry.about, away, origin=pixels), image)
 
     def _done(self, sender: bytes, message: Done) -> None:
+        self._check_taken(message)
         self._ledger.done(message.keys, message.kept)
         ended = self._ended
         if ended is None or self._told_end_s is None:
@@ -315,6 +328,21 @@ class SourceNode:
         if (self._stream, self._epoch, ended.count) in message.keys:
             self._is_confirmed = True
             self._unconfirmed.discard(sender)
+
+    def _check_taken(self, message: Done) -> None:
+        """Take note of whether the collector takes frames of this source.
+
+        Raises:
+            GraphError: It takes none. One that took the place of this source later is no error.
+        """
+        for stream, epoch, latest in message.refused:
+            if (stream, epoch) == (self._stream, self._epoch) and not self._is_taken:
+                raise GraphError(
+                    f"the collector has had a source of the name {stream!r} that began "
+                    f"{(latest - epoch) / 1000:.1f} s after this one, by the clocks of their "
+                    "machines; set the clock right, or choose another name with --name"
+                )
+        self._is_taken = self._is_taken or bool(message.keys)
 
     def _tell_end(self, ended: Ended) -> None:
         """Tell every handler that it is the end, also those that were about to join."""

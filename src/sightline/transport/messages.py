@@ -168,15 +168,23 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag=2):
         host: `host_id()` of its machine.
         pid: Its process; 0: not told.
         role: "hub", "source" or "collector"; "": not told.
+        epochs: Of a collector: every stream that it has had, and its last epoch.
     """
 
     host: str
     pid: int
     role: str = ""
+    epochs: list[tuple[str, int]] = []
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """A handler has opened its stages and takes work now."""
+    """A handler has opened its stages and takes work now.
+
+    Attributes:
+        epochs: What the collector said in its last `Welcome`; a source begins after its own.
+    """
+
+    epochs: list[tuple[str, int]] = []
 
 
 class NodeError(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -320,10 +328,13 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=12):
     Attributes:
         keys: Stream, epoch and seq of each; the `count` of `Ended` as seq: with the stream.
         kept: Those of which it holds on to pixels in slots.
+        refused: Stream and epoch of sources that it takes nothing from, as it has had the later
+            epoch that follows.
     """
 
     keys: list[tuple[str, int, int]]
     kept: list[tuple[str, int, int]] = []
+    refused: list[tuple[str, int, int]] = []
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, tag=13):
@@ -379,8 +390,8 @@ def decode(data: bytes | memoryview) -> Message:
     Raises:
         ProtocolError: It is of another version, malformed, or of a type that is not known.
 
-    >>> decode(encode(Ready()))
-    Ready()
+    >>> decode(encode(Stop()))
+    Stop()
     """
     if not data:
         raise ProtocolError("an empty message came; is the other side a Sightline node?")

@@ -1,7 +1,9 @@
 """The three programs of a graph by hand: source, handlers, collector, each a process of its own."""
 
+import os
 import signal
 import socket
+import sys
 import textwrap
 import time
 from contextlib import closing
@@ -184,6 +186,30 @@ def test_a_source_that_is_started_anew_goes_on_in_a_new_epoch(nodes):
     assert seqs[-1] >= 10 + FRAMES
     assert seqs[-FRAMES:] == list(range(seqs[-1] - FRAMES + 1, seqs[-1] + 1))
     assert (nodes.folder / "mot.txt").stat().st_size > 0
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+def test_a_source_whose_clock_is_behind_goes_on_after_the_one_before(nodes, killed):
+    collector = nodes.run("collector", "p.yaml", "--bind", nodes.collector_at)
+    handler, first = nodes.handler(end=False), nodes.source()
+    if killed:
+        until(lambda: nodes.written() > 10)
+        first.kill()
+        first.wait()
+    else:
+        finish(first)
+    folders = [str(Path(__file__).parents[2] / "shifted_clock"), *sys.path]
+    nodes.environment |= {"SHIFTED_CLOCK_S": "-3600", "PYTHONPATH": os.pathsep.join(folders)}
+    (told,) = finish(nodes.source())
+    assert "the clock of this machine is 3" in told
+    handler.terminate()
+    collector.terminate()
+    _, told = collector.communicate(timeout=PATIENCE_S)
+    if killed:
+        assert "its source was started anew" in told
+        assert nodes.written() >= 10 + FRAMES
+    else:
+        assert told.count(f"street-0: over; {FRAMES} frames, 0 dropped, 0 failed") == 2
 
 
 def test_two_sources_share_handlers_and_a_collector(nodes, inline):
