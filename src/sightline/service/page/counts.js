@@ -10,17 +10,33 @@ const MOST_TABLE_ROWS = 60;
 export class Counts {
   #element;
   #table;
+  #duration;
   #onSeek;
+  #bins = [];
 
-  /** @param {(share: number) => void} onSeek told where on the time axis a chart was clicked, 0 to 1 */
-  constructor(element, table, onSeek) {
+  /**
+   * @param {HTMLElement} element takes the charts
+   * @param {HTMLTableElement} table
+   * @param {{duration: () => number, onSeek: (share: number) => void}} settings
+   *   `onSeek`: told where on the time axis a chart was clicked, 0 to 1
+   */
+  constructor(element, table, { duration, onSeek }) {
     this.#element = element;
     this.#table = table;
+    this.#duration = duration;
     this.#onSeek = onSeek;
   }
 
   /** @param {{start_s: number, end_s: number, most: object}[]} bins `most`: by name of the class */
-  show(bins, duration) {
+  show(bins) {
+    this.#bins = bins;
+    this.refresh();
+  }
+
+  /** Draw anew, because the axis of time is another. */
+  refresh() {
+    const bins = this.#bins;
+    const duration = this.#duration();
     const rows = classesOf(bins)
       .map((name) => ({ name, peak: Math.max(...bins.map((bin) => bin.most[name] ?? 0)) }))
       .sort((a, b) => b.peak - a.peak);

@@ -92,6 +92,7 @@ class JobPage {
     if (job.status === "expired") return setHidden(byId("columns"), true);
     if (job.video === null) return null;
     if (this.#player === null) this.#open(job);
+    this.#player.expect(Math.max(endOf(job) - this.#results.start, 0));
     if (ended) this.#end(job);
     return this.#refresh();
   }
@@ -101,15 +102,23 @@ class JobPage {
     setHidden(byId("columns"), false);
     const player = (this.#player = new Player(job.video));
     this.#overlay = new Overlay(byId("overlay"), this.#detections, job.video);
+    const duration = () => player.duration;
     this.#tracks = new TracksView({
-      duration: () => player.duration,
+      duration,
       onPick: (track, time) => this.#pick(track, time),
     });
     this.#list = new DetectionsView(this.#results, {
       onPick: (found) => player.show(found.time_s),
       onChange: (loaded, more) => this.#tellFound(`${plural(loaded, "detection")}${more ? " loaded, more follow" : ""}`, "detections"),
     });
-    this.#counts = new Counts(byId("counts"), byId("counts-table"), (at) => player.seek(at * player.duration));
+    this.#counts = new Counts(byId("counts"), byId("counts-table"), {
+      duration,
+      onSeek: (at) => player.seek(at * duration()),
+    });
+    player.onDuration(() => {
+      this.#tracks.refresh();
+      this.#counts.refresh();
+    });
     player.onFrame((time) => {
       this.#detections.prepare(time);
       this.#overlay.draw(time);
@@ -185,7 +194,7 @@ class JobPage {
     this.#detections.grown({ complete });
     this.#detections.prepare(this.#player.time);
     this.#classes = classesOf(bins);
-    this.#counts.show(bins, this.#player.duration);
+    this.#counts.show(bins);
     setHidden(byId("counts-empty"), this.#classes.length > 0);
     const tracked = this.#job.params?.tracker !== "none" || tracks.length > 0;
     this.#tracks.set(tracks);
@@ -193,6 +202,9 @@ class JobPage {
     else this.#search();
   }
 }
+
+/** About where the range of a job ends: what it says of the video's length is that of the range. */
+const endOf = ({ range, video }) => (video.duration_s ? (range?.start_s ?? 0) + video.duration_s : 0);
 
 const hasResults = (job) => job.progress.frames_final > 0 || job.status === "succeeded";
 

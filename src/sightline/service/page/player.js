@@ -8,13 +8,14 @@ const JUMP_S = 5;
 export class Player {
   #video = byId("video");
   #frameS;
-  #duration;
+  #duration = 0;
+  #measured = false;
   #listeners = new Set();
+  #onDuration = () => {};
 
-  /** @param {{width: number, height: number, frame_rate: number | null, duration_s: number | null}} video */
+  /** @param {{width: number, height: number, frame_rate: number | null}} video */
   constructor(video) {
     this.#frameS = 1 / (video.frame_rate || 25);
-    this.#duration = video.duration_s ?? 0;
     byId("stage").style.aspectRatio = `${video.width} / ${video.height}`;
     this.#wire();
     this.#showTime(0);
@@ -23,6 +24,16 @@ export class Player {
   /** Have a function called with the time of every frame that is shown, in seconds. */
   onFrame(listener) {
     this.#listeners.add(listener);
+  }
+
+  /** Have a function called when the duration is another than was thought. */
+  onDuration(listener) {
+    this.#onDuration = listener;
+  }
+
+  /** Tell how long the video may be, in seconds; what the browser finds in the file goes before. */
+  expect(duration) {
+    if (!this.#measured) this.#setDuration(duration);
   }
 
   get duration() {
@@ -65,9 +76,9 @@ export class Player {
     byId("player").addEventListener("keydown", (event) => this.#key(event));
     for (const name of ["play", "pause", "ended"]) video.addEventListener(name, () => this.#showState());
     video.addEventListener("loadedmetadata", () => {
-      if (Number.isFinite(video.duration)) this.#duration = video.duration;
-      byId("seek").max = String(this.#duration);
+      this.#measured = Number.isFinite(video.duration);
       setHidden(byId("stage-note"), true);
+      if (this.#measured) this.#setDuration(video.duration);
       this.#showTime(video.currentTime);
     });
     video.addEventListener("error", () => this.note("This browser cannot play the video. The results below do not need it."));
@@ -97,6 +108,13 @@ export class Player {
     };
     video.addEventListener("seeked", () => this.#showTime(video.currentTime));
     next();
+  }
+
+  #setDuration(duration) {
+    if (duration === this.#duration) return;
+    this.#duration = duration;
+    this.#showTime(this.time);
+    this.#onDuration();
   }
 
   #showTime(time) {

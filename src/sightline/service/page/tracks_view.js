@@ -54,6 +54,11 @@ export class TracksView {
     return { all, some };
   }
 
+  /** Draw the timeline anew, because its axis is another. */
+  refresh() {
+    this.#timeline.refresh();
+  }
+
   mark(time) {
     this.#timeline.mark(time);
   }

@@ -194,6 +194,31 @@ def test_counts_are_a_chart_and_a_table(page, done, api):
     page.wait_for_function("() => Math.abs(document.getElementById('seek').value - 1) < 0.1")
 
 
+@pytest.mark.parametrize(
+    ("plays", "length_s"), [(True, 2.0), (False, 1.6)], ids=["video", "no-video"]
+)
+def test_a_range_of_the_video_lies_where_it_is_on_the_axis_of_time(
+    page, submit, workshop, api, expected_complaints, *, plays, length_s
+):
+    if not plays:
+        expected_complaints.append("ERR_FAILED")
+        page.route("**/video", lambda route: route.abort())
+    job = submit(start_s=1.0, end_s=1.6)
+    workshop.do_all()
+    open_job(page, job)
+    page.locator("#time").get_by_text(f"/ 0:0{length_s}").wait_for()
+    track = found(api, job, "tracks")["tracks"][0]
+    bins = api.get(f"/v1/jobs/{job['id']}/counts", params={"bins": 240}).json()["bins"]
+    bar = page.get_by_role("option", name=f"Track {track['track_id']},").locator("i").first
+    assert float(bar.evaluate("(bar) => parseFloat(bar.style.left)")) == pytest.approx(
+        100 * track["first_s"] / length_s, abs=0.1
+    )
+    outline = page.locator("#counts path").first.get_attribute("d")
+    assert float(re.match(r"M([\d.]+) ", outline)[1]) == pytest.approx(
+        1000 * bins[0]["start_s"] / length_s, abs=1
+    )
+
+
 def test_one_step_is_one_frame(page, done):
     watch(page, done)
     seen = [0.0]
