@@ -13,26 +13,28 @@ const TIMEOUT_MS = 30_000;
 export async function call(path, { method = "GET", body = undefined, signal = null } = {}) {
   const response = await send(path, { method, body, signal });
   if (!response.ok) throw await Problem.from(response);
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : reached(response.json());
 }
 
 async function send(path, { method, body, signal }) {
   for (;;) {
-    const response = await request(path, {
+    const options = {
       method,
       cache: "no-store",
       headers: body === undefined ? {} : { "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]),
-    });
+    };
+    const response = await reached(fetch(path, options));
     if (response.status !== 401) return response;
     await signIn();
   }
 }
 
-async function request(path, options) {
+/** Wait for what comes from the server; whatever breaks it off is a problem. */
+async function reached(coming) {
   try {
-    return await fetch(path, options);
+    return await coming;
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(UNREACHABLE);

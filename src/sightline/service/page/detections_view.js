@@ -1,12 +1,14 @@
 // The detections of a job as a list that loads as it is scrolled.
 
-import { byId, make, setText } from "./element.js";
+import { byId, make, setHidden, setText } from "./element.js";
 import { colorOf } from "./palette.js";
 import { clock, share } from "./text.js";
 import { VirtualList } from "./virtual_list.js";
 
 const ROW_PX = 30;
 const PAGE = 200;
+const FIRST_RETRY_MS = 2000;
+const LONGEST_RETRY_MS = 30_000;
 
 export class DetectionsView {
   #results;
@@ -15,6 +17,9 @@ export class DetectionsView {
   #more = false;
   #query = { track: null, classes: [] };
   #loading = null;
+  #failed = false;
+  #retry = null;
+  #retryMs = FIRST_RETRY_MS;
   #onChange;
 
   /**
@@ -29,8 +34,9 @@ export class DetectionsView {
       makeRow: () => make("div", { class: "row detection-row" }, ...Array.from({ length: 5 }, () => make("span", {}))),
       showRow: showDetection,
       onActivate: onPick,
-      onEnd: () => this.#load(),
+      onEnd: () => this.#failed || this.#load(),
     });
+    byId("detections-again").addEventListener("click", () => this.#load());
   }
 
   /** Begin anew with other detections. */
@@ -44,8 +50,10 @@ export class DetectionsView {
     this.#load();
   }
 
+  /** Fetch the next page, if there is one and none is on its way. */
   async #load() {
     if (!this.#more || this.#loading !== null) return;
+    clearTimeout(this.#retry);
     const loading = (this.#loading = new AbortController());
     try {
       const page = await this.#results.detections({ ...this.#query, cursor: this.#cursor, limit: PAGE }, loading.signal);
@@ -53,13 +61,33 @@ export class DetectionsView {
       this.#cursor = page.next_cursor ?? null;
       this.#more = this.#cursor !== null;
       this.#loading = null;
+      this.#recover();
       this.#list.set([...this.#list.items, ...page.detections]);
-    } catch {
+    } catch (problem) {
       if (loading !== this.#loading) return;
       this.#loading = null;
-      this.#more = false;
+      this.#stumble(problem);
     }
     this.#onChange(this.#list.items.length, this.#more);
+  }
+
+  /** Say what went wrong; try again by itself where that may help, less and less often. */
+  #stumble(problem) {
+    setHidden(byId("detections-trouble"), false);
+    setText(byId("detections-error"), problem.message);
+    this.#failed = true;
+    if (!problem.passing) return;
+    this.#retry = setTimeout(() => this.#load(), this.#retryMs);
+    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
+  }
+
+  #recover() {
+    const had = document.activeElement === byId("detections-again");
+    this.#failed = false;
+    this.#retryMs = FIRST_RETRY_MS;
+    setHidden(byId("detections-trouble"), true);
+    setText(byId("detections-error"), "");
+    if (had) byId("detection-rows").focus();
   }
 }
 

@@ -14,7 +14,7 @@ import { Player } from "./player.js";
 import { Results } from "./results.js";
 import { Status } from "./status.js";
 import { wireTabs } from "./tabs.js";
-import { TracksView, matcher } from "./tracks_view.js";
+import { TracksView, matcher, trackOf } from "./tracks_view.js";
 import { plural } from "./text.js";
 
 const BINS = 240;
@@ -109,7 +109,7 @@ class JobPage {
     });
     this.#list = new DetectionsView(this.#results, {
       onPick: (found) => player.show(found.time_s),
-      onChange: (loaded, more) => this.#tellFound(`${plural(loaded, "detection")}${more ? " loaded, more follow" : ""}`, "detections"),
+      onChange: (loaded, more) => this.#tellFound(loadedOf(loaded, more), "detections"),
     });
     this.#counts = new Counts(byId("counts"), byId("counts-table"), {
       duration,
@@ -181,8 +181,9 @@ class JobPage {
     try {
       if (hasResults(this.#job)) await this.#fetch(complete);
       else this.#search();
-    } catch {
-      this.#shownFrames = -1; // No results yet, or the connection is lost: the next snapshot tells.
+    } catch (problem) {
+      this.#shownFrames = -1; // No results yet, or the connection is lost: the next snapshot tells,
+      if (complete && problem.passing) setTimeout(() => this.#refresh(), REFRESH_MS); // if one comes.
     }
     this.#refreshing = false;
     this.#refreshed = performance.now();
@@ -208,13 +209,19 @@ const endOf = ({ range, video }) => (video.duration_s ? (range?.start_s ?? 0) + 
 
 const hasResults = (job) => job.progress.frames_final > 0 || job.status === "succeeded";
 
+/** How many detections are loaded; where none are yet, nothing is known of their number. */
+function loadedOf(loaded, more) {
+  if (!more) return plural(loaded, "detection");
+  return loaded > 0 ? `${plural(loaded, "detection")} loaded, more follow` : "";
+}
+
 /** What to ask the server for: a track by its number, or the classes that fit. */
 function queryOf(text, classes) {
-  const number = text.match(/#?(\d+)/);
-  const fitting = matcher(text.replace(/#?\d+/, ""));
-  const some = classes.filter((name) => fitting({ track_id: -1, class: name }));
-  const words = text.replace(/#?\d+/, "").trim();
-  return { track: number ? Number(number[1]) : null, classes: words === "" ? [] : some.length > 0 ? some : [words] };
+  const track = trackOf(text);
+  if (text === "" || track !== null) return { track, classes: [] };
+  const fitting = matcher(text);
+  const some = classes.filter((name) => fitting({ class: name }));
+  return { track: null, classes: some.length > 0 ? some : [text] };
 }
 
 showHeader();

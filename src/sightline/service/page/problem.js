@@ -12,6 +12,11 @@ export class Problem extends Error {
     this.fields = fields;
   }
 
+  /** Whether the same request may go better soon: there was no answer, or the server is busy. */
+  get passing() {
+    return [0, 429].includes(this.status) || (this.status >= 500 && this.status !== 507);
+  }
+
   /** Make one from an answer that is an error. */
   static async from(response) {
     const body = await response.json().catch(() => ({}));

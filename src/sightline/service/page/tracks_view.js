@@ -86,13 +86,19 @@ export class TracksView {
   }
 }
 
-/** A test for tracks: a number means the track, with or without "#"; else part of the class. */
+/** The track that a search means: one that is a number and nothing else, with or without "#". */
+export function trackOf(text) {
+  const number = /^#?(\d+)$/.exec(text.trim());
+  // What is beyond all numbers of tracks is no track, and the server would refuse it.
+  return number !== null && Number.isSafeInteger(Number(number[1])) ? Number(number[1]) : null;
+}
+
+/** A test for tracks: a number means the track; else every word is part of the class. */
 export function matcher(text) {
+  const number = trackOf(text);
+  if (number !== null) return (track) => track.track_id === number;
   const words = text.trim().toLowerCase().split(/\s+/).filter((word) => word !== "");
-  return (track) =>
-    words.every((word) =>
-      /^#?\d+$/.test(word) ? String(track.track_id) === word.replace("#", "") : track.class.toLowerCase().includes(word),
-    );
+  return (track) => words.every((word) => track.class.toLowerCase().includes(word));
 }
 
 function showTrack(row, track) {

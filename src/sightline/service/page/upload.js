@@ -38,7 +38,7 @@ export class Upload {
         failures = 0;
       } catch (problem) {
         if (this.#paused || this.#canceled) continue;
-        if (!passes(problem.status) || failures === RETRY_MS.length) throw problem;
+        if (!passes(problem) || failures === RETRY_MS.length) throw problem;
         await pause(RETRY_MS[failures]);
         failures += 1;
         offset = (await this.#offset().catch(() => offset)) ?? offset;
@@ -114,7 +114,7 @@ export class Upload {
 }
 
 /** Whether another try may help: no answer, a busy server, an offset or lock that is out of date. */
-const passes = (status) => status === 0 || [408, 409, 423, 429, 460].includes(status) || (status >= 500 && status !== 507);
+const passes = (problem) => problem.passing || [408, 409, 423, 460].includes(problem.status);
 
 async function ask(method, path, headers = {}, accepted = []) {
   for (;;) {

@@ -161,6 +161,76 @@ def test_detections_are_listed_and_searched(page, done, api):
     page.locator("#detection-list").wait_for(state="hidden")
 
 
+def test_a_number_beyond_all_tracks_finds_nothing(page, done):
+    watch(page, done)
+    page.get_by_label("Search by track or class").fill("9" * 20)
+    page.locator("#found").get_by_text(re.compile("^0 of ")).wait_for()
+    page.get_by_role("tab", name="Detections").click()
+    page.locator("#found").get_by_text("0 detections", exact=True).wait_for()
+
+
+def test_a_class_with_a_digit_in_its_name_is_searched(page, submit, workshop, services):
+    job = submit()
+    lease, index = begin_final(workshop, services)
+    for frame in make_frames(2, tracks=3, name="class 2"):
+        index.write(frame)
+    index.close()
+    services.store.renew(
+        lease, LeaseReport(frames_done=2), policy=workshop.policy, now_s=services.clock()
+    )
+    open_job(page, job)
+    page.locator("#found").get_by_text("3 tracks", exact=True).wait_for()
+    page.get_by_label("Search by track or class").fill("class 2")
+    page.locator("#found").get_by_text("3 of 3 tracks").wait_for()
+    page.get_by_role("tab", name="Detections").click()
+    page.locator("#found").get_by_text("6 detections", exact=True).wait_for()
+    page.get_by_label("Search by track or class").fill("2")
+    page.locator("#found").get_by_text("2 detections", exact=True).wait_for()
+
+
+LISTED = re.compile("/detections.*limit=200")
+
+
+def test_detections_that_are_refused_say_why_and_can_be_tried_again(
+    page, done, expected_complaints
+):
+    expected_complaints.append("403")
+    refusal = {"json": {"detail": "the key does not allow it"}, "status": 403}
+    page.route(LISTED, lambda route: route.fulfill(**refusal))
+    watch(page, done)
+    page.get_by_role("tab", name="Detections").click()
+    page.get_by_role("alert").get_by_text("The key does not allow it.").wait_for()
+    assert page.locator("#found").inner_text() == ""
+    page.unroute(LISTED)
+    page.get_by_role("button", name="Try again").press("Enter")
+    page.locator("#detection-rows [role=option]").first.wait_for()
+    page.locator("#detections-trouble").wait_for(state="hidden")
+    assert page.evaluate("() => document.activeElement.id") == "detection-rows"
+
+
+@pytest.mark.parametrize("status", [0, 429, 503])
+def test_detections_come_by_themselves_when_the_server_answers_again(
+    page, done, expected_complaints, status
+):
+    expected_complaints.append(str(status) if status else "ERR_FAILED")
+    fail = (lambda route: route.fulfill(status=status)) if status else (lambda route: route.abort())
+    page.route(LISTED, fail, times=1)
+    watch(page, done)
+    page.get_by_role("tab", name="Detections").click()
+    page.get_by_role("button", name="Try again").wait_for()
+    page.locator("#detection-rows [role=option]").first.wait_for()
+    page.locator("#detections-trouble").wait_for(state="hidden")
+
+
+def test_tracks_of_a_job_that_is_over_come_when_the_server_answers_again(
+    page, done, expected_complaints
+):
+    expected_complaints.append("503")
+    page.route("**/tracks?*", lambda route: route.fulfill(status=503), times=1)
+    watch(page, done)
+    page.locator("#track-rows [role=option]").first.wait_for()
+
+
 def test_every_format_can_be_downloaded(page, done, api):
     files = api.get(f"/v1/jobs/{done['id']}/results").json()["results"]
     watch(page, done)
@@ -277,7 +347,7 @@ def test_the_drawing_follows_the_size_of_the_video_and_the_screen(browser, addre
     page.close()
 
 
-def make_frames(count, *, tracks=1, start=0):
+def make_frames(count, *, tracks=1, start=0, name="person"):
     """Frames in which every object is on a track of its own number."""
     boxes = np.tile(np.array([[10, 10, 60, 90]], np.float32), (tracks, 1))
     for seq in range(start, start + count):
@@ -291,7 +361,7 @@ def make_frames(count, *, tracks=1, start=0):
                 confidence=np.full(tracks, 0.9, np.float32),
                 class_id=np.zeros(tracks, np.int64),
                 track_id=np.arange(tracks, dtype=np.int64) + start,
-                class_names=("person",),
+                class_names=(name,),
             ),
         )
 
