@@ -11,7 +11,7 @@ import { follow } from "./feed.js";
 import { showHeader } from "./header.js";
 import { Overlay } from "./overlay.js";
 import { Player } from "./player.js";
-import { Results } from "./results.js";
+import { Results, hasResults } from "./results.js";
 import { Status } from "./status.js";
 import { wireTabs } from "./tabs.js";
 import { TracksView, matcher, trackOf } from "./tracks_view.js";
@@ -206,8 +206,6 @@ class JobPage {
 
 /** About where the range of a job ends: what it says of the video's length is that of the range. */
 const endOf = ({ range, video }) => (video.duration_s ? (range?.start_s ?? 0) + video.duration_s : 0);
-
-const hasResults = (job) => job.progress.frames_final > 0 || job.status === "succeeded";
 
 /** How many detections are loaded; where none are yet, nothing is known of their number. */
 function loadedOf(loaded, more) {

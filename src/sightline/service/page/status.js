@@ -3,6 +3,7 @@
 import { cancelJob, deleteJob, retryJob } from "./actions.js";
 import { announce, byId, make, setHidden, setText } from "./element.js";
 import { sentence } from "./problem.js";
+import { hasResults } from "./results.js";
 import { STATES, doing } from "./text.js";
 
 const CLOSED = {
@@ -84,7 +85,7 @@ export class Status {
 
 /** What became of it, in a sentence; a success needs none, unless it is a part. */
 function outcome(job) {
-  const kept = job.video !== null && job.progress.frames_final > 0 && job.status !== "expired";
-  const part = job.partial || (kept && job.status !== "succeeded") ? " The results cover the beginning of the video." : "";
+  const kept = hasResults(job) && job.status !== "expired";
+  const part = kept && (job.partial || job.status !== "succeeded") ? " The results cover the beginning of the video." : "";
   return `${CLOSED[job.status] ?? ""}${part}`.trim();
 }

@@ -10,9 +10,10 @@ from sightline.detections import Detections
 from sightline.draw.palette import color_of
 from sightline.frame import Frame
 from sightline.jobs.files import RESULTS_INDEX
+from sightline.jobs.publish import publish
 from sightline.jobs.results_index import IndexFile
 from sightline.jobs.states import TaskKind
-from sightline.jobs.store import LeaseReport
+from sightline.jobs.store import Finalized, LeaseReport
 from sightline.stream import StreamInfo
 
 SHOWN = "() => Number(document.getElementById('overlay').dataset.objects) > 0"
@@ -482,6 +483,25 @@ def test_what_is_canceled_while_it_runs_keeps_the_beginning(page, submit, worksh
     assert page.get_by_role("button", name="Cancel").is_hidden()
     workshop.give_back(lease)
     page.locator("#state").get_by_text("Canceled").wait_for()
+
+
+def test_results_that_an_earlier_try_left_are_shown(page, submit, workshop, services, api):
+    job = submit(outputs=["mot"])
+    lease, index = begin_final(workshop, services)
+    for frame in make_frames(2, tracks=3):
+        index.write(frame)
+    index.close()
+    publish(services.storage.job(job["id"]), lease.token)
+    api.post(f"/v1/jobs/{job['id']}/cancel")
+    part = Finalized(frames=2, partial=True, summary={"frames": 2})
+    services.store.finish_final(lease, part, policy=workshop.policy, now_s=services.clock())
+    for action in ("retry", "cancel"):
+        assert api.post(f"/v1/jobs/{job['id']}/{action}").is_success
+    left = api.get(f"/v1/jobs/{job['id']}").json()
+    assert (left["partial"], left["progress"]["frames_final"]) == (True, 0)
+    watch(page, job)
+    page.locator("#found").get_by_text("3 tracks", exact=True).wait_for()
+    assert "The results cover the beginning" in page.locator("#doing").inner_text()
 
 
 def test_a_job_that_does_not_exist_is_said_not_to(page, expected_complaints):
