@@ -1,7 +1,7 @@
 // What is known of a job, as a list of names and values.
 
 import { byId, make } from "./element.js";
-import { ago, bytes, clock, count, plural, rate, span, when } from "./text.js";
+import { ago, bytes, clock, count, place, plural, rate, span, when } from "./text.js";
 
 /** A line under the title: the figures that matter most. */
 export function factsLine(job) {
@@ -57,7 +57,7 @@ function counted(tracks) {
 
 function rangeOf(range) {
   if (!range || (!range.start_s && range.end_s === null)) return null;
-  return `${clock(range.start_s ?? 0)} to ${range.end_s === null ? "the end" : clock(range.end_s)}`;
+  return `${place(range.start_s ?? 0)} to ${range.end_s === null ? "the end" : place(range.end_s)}`;
 }
 
 function chunksOf({ total, done, failed }) {

@@ -58,6 +58,9 @@ export function clock(seconds, digits = 1) {
   return `${head}:${two(rest)}${fraction}`;
 }
 
+/** A place in a video to the hundredth, as it was given: 0:10.05, but 0:10. */
+export const place = (seconds) => clock(Math.round(seconds * 100) / 100, 2).replace(/\.?0+$/, "");
+
 /** Read a place in a video: seconds, m:ss or h:mm:ss; NaN if it is none. */
 export function readClock(text) {
   const parts = text.trim().split(":");

@@ -290,6 +290,34 @@ def test_a_range_of_the_video_lies_where_it_is_on_the_axis_of_time(
     )
 
 
+def test_the_range_is_shown_as_it_was_given(page, submit, workshop):
+    job = submit(start_s=0.05, end_s=1.996)
+    workshop.do_one(TaskKind.INGEST)
+    open_job(page, job)
+    page.locator("#facts").get_by_text("0:00.05 to 0:02", exact=True).wait_for()
+
+
+def test_rows_fit_a_narrow_screen_beneath_their_heads(page, done):
+    page.set_viewport_size({"width": 305, "height": 800})  # 320 pixels less a scroll bar
+    watch(page, done)
+    for tab in ("track", "detection"):
+        page.get_by_role("tab", name=f"{tab}s").click()
+        page.locator(f"#{tab}-rows [role=option]").first.wait_for()
+        head = edges(page.locator(f"#{tab}-list .row-head"))
+        row = edges(page.locator(f"#{tab}-rows [role=option]").first)
+        assert row == head
+        box = page.locator(f"#{tab}-rows").bounding_box()
+        assert row[-1][1] <= box["x"] + box["width"]
+
+
+def edges(row):
+    """Left and right edges of the cells of a row, in pixels."""
+    return row.evaluate(
+        "(row) => [...row.children].map((cell) => cell.getBoundingClientRect())"
+        ".filter(({ width }) => width > 0).map(({ left, right }) => [left, right])"
+    )
+
+
 def test_one_step_is_one_frame(page, done):
     watch(page, done)
     seen = [0.0]
