@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sightline.cli.exits import Exit
+from sightline.cli.exits import Exit, status_of
 from sightline.client.sync import Client
 from sightline.errors import ServiceError
 from sightline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sightline.client.answers import RemoteJob
 
-__all__ = ["connect", "describe", "exit_of", "print_job", "service_options", "warn_of"]
+__all__ = ["connect", "describe", "each_job", "exit_of", "print_job", "service_options", "warn_of"]
 
 _UNAUTHORIZED = 401
 _WHERE_KEYS_GO = "with --key-file, or in the environment's SIGHTLINE_SERVER_KEY"
@@ -71,6 +71,27 @@ def connect(given: dict[str, Any]) -> Iterator[Client]:
                     f"the service at {settings.server_url} needs a key: give it {_WHERE_KEYS_GO}"
                 )
             raise ServiceError(message, status=error.status, code=error.code) from error
+
+
+def each_job(job_ids: Iterable[str], act: Callable[[str], object]) -> Exit:
+    """Do something with each job; one that the service refuses does not end the others.
+
+    Returns:
+        The first status that is not `OK`.
+
+    Raises:
+        ServiceError: It would be the same with all: there is no answer, or no valid key.
+    """
+    status = Exit.OK
+    for job_id in job_ids:
+        try:
+            act(job_id)
+        except ServiceError as error:
+            if error.status in (None, _UNAUTHORIZED):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            status = status or status_of(error)
+    return status
 
 
 def print_job(job: RemoteJob, *, as_json: bool, err: bool = False) -> None:

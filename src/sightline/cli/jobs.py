@@ -15,6 +15,7 @@ from sightline.cli.exits import Exit
 from sightline.cli.job_connection import (
     connect,
     describe,
+    each_job,
     exit_of,
     print_job,
     service_options,
@@ -27,6 +28,8 @@ from sightline.errors import OutputError, ServiceError
 from sightline.pipeline.outputs import ALL_FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sightline.client.answers import RemoteJob
     from sightline.client.sync import Client
 
@@ -138,32 +141,32 @@ def wait(ctx: click.Context, /, **given: Any) -> None:
 @click.argument("job_ids", metavar="JOB...", nargs=-1, required=True)
 @_as_json
 @service_options
-def cancel(**given: Any) -> None:
+@click.pass_context
+def cancel(ctx: click.Context, /, **given: Any) -> None:
     """Cancel each JOB; what was finished of it is kept."""
     with connect(given) as client:
-        for job_id in given["job_ids"]:
-            print_job(client.cancel(job_id), as_json=given["as_json"])
+        _print_each(ctx, client.cancel, given)
 
 
 @click.command("retry")
 @click.argument("job_ids", metavar="JOB...", nargs=-1, required=True)
 @_as_json
 @service_options
-def retry(**given: Any) -> None:
+@click.pass_context
+def retry(ctx: click.Context, /, **given: Any) -> None:
     """Queue each failed or canceled JOB again; it goes on from its finished parts."""
     with connect(given) as client:
-        for job_id in given["job_ids"]:
-            print_job(client.retry(job_id), as_json=given["as_json"])
+        _print_each(ctx, client.retry, given)
 
 
 @click.command("delete")
 @click.argument("job_ids", metavar="JOB...", nargs=-1, required=True)
 @service_options
-def delete(**given: Any) -> None:
+@click.pass_context
+def delete(ctx: click.Context, /, **given: Any) -> None:
     """Remove each JOB that has ended, with its video and results."""
     with connect(given) as client:
-        for job_id in given["job_ids"]:
-            client.delete(job_id)
+        ctx.exit(each_job(given["job_ids"], client.delete))
 
 
 @click.command("download")
@@ -203,6 +206,12 @@ def download(**given: Any) -> None:
                     to = output / _file_name(result["name"])
                     path = client.download(given["job_id"], result["format"], to, on_progress=bar)
                 click.echo(path)
+
+
+def _print_each(ctx: click.Context, act: Callable[[str], RemoteJob], given: dict[str, Any]) -> None:
+    """Do something with each job, print what each is then, and end with the status of that."""
+    as_json = given["as_json"]
+    ctx.exit(each_job(given["job_ids"], lambda job_id: print_job(act(job_id), as_json=as_json)))
 
 
 def _results_of(client: Client, job_id: str) -> list[dict[str, Any]]:

@@ -1,0 +1,60 @@
+"""The commands of a job service that are given several jobs or videos."""
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from tests.unit.client.remote_job import job_document
+
+from sightline.cli import job_connection
+from sightline.cli.jobs import cancel, delete, retry
+from sightline.client.sync import Client
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Give a function that lets a function answer for the service."""
+    monkeypatch.delenv("SIGHTLINE_SERVER_KEY", raising=False)
+
+    def answer_with(answer):
+        def connect(url, **options):
+            return Client(url, transport=httpx.MockTransport(answer), **options)
+
+        monkeypatch.setattr(job_connection, "Client", connect)
+
+    return answer_with
+
+
+def refusal(status, detail, **headers):
+    return httpx.Response(status, json={"title": "No", "detail": detail}, headers=headers)
+
+
+@pytest.mark.parametrize("command", [cancel, retry, delete])
+def test_a_job_that_is_refused_does_not_keep_the_others(serve, command):
+    asked = []
+
+    def answer(request):
+        job_id = request.url.path.split("/")[3]
+        asked.append(job_id)
+        if job_id != "good":
+            return refusal(409, f"job {job_id} is not fit")
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(202, json=job_document(id=job_id))
+
+    serve(answer)
+    done = CliRunner().invoke(command, ["bad", "good", "worse"])
+    assert asked == ["bad", "good", "worse"]
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "Error: the service refused: No - job bad is not fit\n"
+        "Error: the service refused: No - job worse is not fit\n"
+    )
+    assert done.stdout.startswith("good  queued") == (command is not delete)
+
+
+def test_a_key_that_is_refused_is_told_of_once(serve):
+    serve(lambda request: refusal(401, "the key is unknown"))
+    done = CliRunner().invoke(cancel, ["one", "two"])
+    assert str(done.exception).startswith("the service at ")
+    assert "needs a key" in str(done.exception)
+    assert done.stderr == ""
