@@ -24,7 +24,8 @@ from sightline.cli.job_connection import (
 from sightline.cli.outputs import split_formats
 from sightline.cli.parameters import name_and_text, name_and_value
 from sightline.client.options import JobOptions
-from sightline.errors import OutputError, ServiceError
+from sightline.client.sources import check_source
+from sightline.errors import OutputError, ServiceError, SightlineError
 from sightline.pipeline.outputs import ALL_FORMATS
 
 if TYPE_CHECKING:
@@ -95,16 +96,10 @@ def submit(ctx: click.Context, /, **given: Any) -> None:
     decoded; 130 canceled. With several videos, the first that is not 0. 2 without answer.
     """  # noqa: D301 - \b is click's mark for a paragraph that it must not wrap
     options = _options(given)
+    for video in given["videos"]:
+        check_source(video)
     with connect(given) as client:
-        job_ids = []
-        for video in given["videos"]:
-            with DownloadBar(quiet=given["quiet"], what="uploading") as bar:
-                job = client.submit(video, options=options, on_upload=bar)
-            job_ids.append(job.id)
-            if not given["wait_for_end"]:
-                print_job(job, as_json=given["as_json"])
-            elif not given["quiet"]:
-                print_job(job, as_json=False, err=True)
+        job_ids = _submit_each(client, options, given)
         if given["wait_for_end"]:
             _wait(ctx, client, job_ids, given)
 
@@ -259,6 +254,28 @@ def _options(given: dict[str, Any]) -> JobOptions:
         webhook_url=given["webhook"],
         priority=given["priority"],
     )
+
+
+def _submit_each(client: Client, options: JobOptions, given: dict[str, Any]) -> list[str]:
+    """Submit the videos; whatever happens, the job of each that was submitted is told."""
+    untold: list[RemoteJob] = []
+    job_ids = []
+    try:
+        for video in given["videos"]:
+            with DownloadBar(quiet=given["quiet"], what="uploading") as bar:
+                job = client.submit(video, options=options, on_upload=bar)
+            job_ids.append(job.id)
+            if not given["wait_for_end"]:
+                print_job(job, as_json=given["as_json"])
+            elif given["quiet"]:
+                untold.append(job)
+            else:
+                print_job(job, as_json=False, err=True)
+    except (SightlineError, KeyboardInterrupt):
+        for job in untold:
+            print_job(job, as_json=given["as_json"])
+        raise
+    return job_ids
 
 
 def _wait(ctx: click.Context, client: Client, job_ids: list[str], given: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from sightline.errors import MediaError
 
-__all__ = ["describe_source", "open_video", "part_of"]
+__all__ = ["check_source", "describe_source", "open_video", "part_of"]
 
 _WHAT_CAN_BE = "only files and http:// or https:// addresses can be submitted"
 
@@ -37,6 +37,17 @@ def describe_source(video: str | os.PathLike[str]) -> tuple[dict[str, Any], Path
     if path.exists() or "://" in text:
         raise MediaError(f"cannot submit {text}: {_WHAT_CAN_BE}")
     raise MediaError(f"cannot submit {text}: there is no such file")
+
+
+def check_source(video: str | os.PathLike[str]) -> None:
+    """Check that a video can be submitted, as far as that is known without sending anything.
+
+    Raises:
+        MediaError: It is no address and no file that can be read.
+    """
+    _, path = describe_source(video)
+    if path is not None:
+        open_video(path).close()
 
 
 def open_video(path: Path) -> BinaryIO:

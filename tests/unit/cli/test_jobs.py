@@ -6,8 +6,9 @@ from click.testing import CliRunner
 from tests.unit.client.remote_job import job_document
 
 from sightline.cli import job_connection
-from sightline.cli.jobs import cancel, delete, retry
+from sightline.cli.jobs import cancel, delete, retry, submit
 from sightline.client.sync import Client
+from sightline.errors import MediaError, ServiceError
 
 
 @pytest.fixture
@@ -58,3 +59,22 @@ def test_a_key_that_is_refused_is_told_of_once(serve):
     assert str(done.exception).startswith("the service at ")
     assert "needs a key" in str(done.exception)
     assert done.stderr == ""
+
+
+def test_all_videos_are_looked_at_before_the_first_is_submitted(serve, tmp_path):
+    asked = []
+    serve(asked.append)
+    missing = str(tmp_path / "missing.mp4")
+    done = CliRunner().invoke(submit, ["http://x/a.mp4", missing, "--wait", "--quiet"])
+    assert isinstance(done.exception, MediaError)
+    assert asked == []
+
+
+@pytest.mark.parametrize("options", [[], ["--wait"], ["--wait", "--quiet"]])
+def test_what_was_submitted_before_an_error_is_told_once(serve, options):
+    answers = iter([httpx.Response(202, json=job_document(id="j1")), refusal(507, "it is full")])
+    serve(lambda request: next(answers))
+    done = CliRunner().invoke(submit, ["http://x/a.mp4", "http://x/b.mp4", *options])
+    assert isinstance(done.exception, ServiceError)
+    assert done.output == "j1  queued      street.mp4\n"
+    assert (done.stdout == "") == (options == ["--wait"])
