@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["connect", "describe", "each_job", "exit_of", "print_job", "service_options", "warn_of"]
 
 _UNAUTHORIZED = 401
+_NOTICED_WAIT_S = 1.0
 _WHERE_KEYS_GO = "with --key-file, or in the environment's SIGHTLINE_SERVER_KEY"
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
@@ -58,7 +60,8 @@ def connect(given: dict[str, Any]) -> Iterator[Client]:
         settings = replace(settings, server_url=given["server"])
     if given["key_file"]:
         settings = replace(settings, server_key=given["key_file"].read().strip())
-    with Client(settings.server_url, key=settings.server_key) as client:
+    on_wait = None if given.get("quiet") else _tell_wait
+    with Client(settings.server_url, key=settings.server_key, on_wait=on_wait) as client:
         try:
             yield client
         except ServiceError as error:
@@ -71,6 +74,14 @@ def connect(given: dict[str, Any]) -> Iterator[Client]:
                     f"the service at {settings.server_url} needs a key: give it {_WHERE_KEYS_GO}"
                 )
             raise ServiceError(message, status=error.status, code=error.code) from error
+
+
+def _tell_wait(seconds: float, reason: str) -> None:
+    """Say that the service is waited for, unless that is hardly noticed."""
+    if seconds >= _NOTICED_WAIT_S:
+        # A line of progress that is not ended gives way.
+        begin = "\r\x1b[K" if sys.stderr.isatty() else ""
+        click.echo(f"{begin}Waiting {seconds:.0f} s: {reason}", err=True)
 
 
 def each_job(job_ids: Iterable[str], act: Callable[[str], object]) -> Exit:

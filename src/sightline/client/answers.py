@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["RemoteJob", "check", "parse_job", "read_json"]
+__all__ = ["RemoteJob", "check", "explain", "parse_job", "read_json"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +83,19 @@ def check(answer: httpx.Response | ServiceError) -> httpx.Response:
         raise answer
     if answer.is_success:
         return answer
+    raise ServiceError(
+        f"the service refused: {explain(answer)}",
+        status=answer.status_code,
+        code=str(_problem(answer).get("type", "")).rpartition(":")[2],
+    )
+
+
+def explain(answer: httpx.Response) -> str:
+    """Say in words why a response is no success."""
     problem = _problem(answer)
     title = problem.get("title") or answer.reason_phrase
     parts = [str(part) for part in (title, _reason(problem)) if part]
-    raise ServiceError(
-        f"the service refused: {' - '.join(dict.fromkeys(parts))}",
-        status=answer.status_code,
-        code=str(problem.get("type", "")).rpartition(":")[2],
-    )
+    return " - ".join(dict.fromkeys(parts))
 
 
 def read_json(answer: httpx.Response) -> dict[str, Any]:

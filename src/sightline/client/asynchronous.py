@@ -43,6 +43,8 @@ class AsyncClient:
     Args:
         url: Address of the service.
         key: A key of the service; None where it asks for none.
+        on_wait: Told for how many seconds, and why, before every wait for a service that is away
+            or busy.
         transport: Of httpx; to reach a service in the same process.
 
     Raises:
@@ -54,11 +56,13 @@ class AsyncClient:
         url: str = DEFAULT_URL,
         *,
         key: str | None = None,
+        on_wait: Callable[[float, str], Any] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         import httpx
 
         self._http = httpx.AsyncClient(**connection_options(url, key), transport=transport)
+        self._on_wait = on_wait
         self._has_answered = False
 
     async def submit(
@@ -203,6 +207,8 @@ class AsyncClient:
                 result: T = end.value
                 return result
             if isinstance(step, calls.Pause):
+                if step.reason and self._on_wait is not None:
+                    self._on_wait(step.seconds, step.reason)
                 await asyncio.sleep(step.seconds)
                 answer = None
                 continue

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sightline.client.answers import RemoteJob, check, parse_job, read_json
+from sightline.client.answers import RemoteJob, check, explain, parse_job, read_json
 from sightline.errors import MediaError, ServiceError
 
 if TYPE_CHECKING:
@@ -88,9 +88,11 @@ class Pause:
 
     Attributes:
         seconds: How long.
+        reason: What came instead of an answer that was hoped for; "" if nothing went wrong.
     """
 
     seconds: float
+    reason: str = ""
 
 
 Flow = Generator[Call | Pause, "httpx.Response | ServiceError", T]
@@ -148,7 +150,7 @@ def _send_piece(file: BinaryIO, place: str, offset: int) -> Flow[int]:
             return int(_header(answer, "upload-offset"))
         if not (_is_passing(answer) or _is_out_of_step(answer)):
             check(answer)
-        yield Pause(seconds=_pause_s(answer, tried))
+        yield _pause(answer, tried)
         state = yield from _ask(Call(method="HEAD", path=place, headers=_TUS))
         reached = int(_header(state, "upload-offset"))
         if reached > offset:
@@ -220,7 +222,7 @@ def download(job_id: str, format_name: str, arrival: Arrival) -> Flow[Path]:
             tried, most = 0, arrival.received
         if not _is_passing(answer) or tried + 1 == _MOST_TRIES:
             check(answer)
-        yield Pause(seconds=_pause_s(answer, tried))
+        yield _pause(answer, tried)
         tried += 1
 
 
@@ -241,7 +243,7 @@ def _ask(call: Call, *, done_before: int | None = None) -> Flow[httpx.Response]:
         if not _is_passing(answer) or tried + 1 == _MOST_TRIES:
             break
         is_unclear |= isinstance(answer, ServiceError)
-        yield Pause(seconds=_pause_s(answer, tried))
+        yield _pause(answer, tried)
     if is_unclear and not isinstance(answer, ServiceError) and answer.status_code == done_before:
         return answer
     return check(answer)
@@ -258,9 +260,12 @@ def _is_out_of_step(answer: httpx.Response | ServiceError) -> bool:
     return not isinstance(answer, ServiceError) and answer.status_code in _OUT_OF_STEP
 
 
-def _pause_s(answer: httpx.Response | ServiceError, tried: int) -> float:
-    asked_s = 0.0 if isinstance(answer, ServiceError) else _asked_pause_s(answer)
-    return asked_s or _growing_s(tried)
+def _pause(answer: httpx.Response | ServiceError, tried: int) -> Pause:
+    """Choose how long to wait before the next try; as long as the service asks for, if it does."""
+    if isinstance(answer, ServiceError):
+        return Pause(seconds=_growing_s(tried), reason=str(answer))
+    seconds = _asked_pause_s(answer) or _growing_s(tried)
+    return Pause(seconds=seconds, reason=explain(answer))
 
 
 def _growing_s(tried: int) -> float:

@@ -47,6 +47,8 @@ class Client:
     Args:
         url: Address of the service.
         key: A key of the service; None where it asks for none.
+        on_wait: Told for how many seconds, and why, before every wait for a service that is away
+            or busy.
         transport: Of httpx; to reach a service in the same process.
 
     Raises:
@@ -58,11 +60,13 @@ class Client:
         url: str = DEFAULT_URL,
         *,
         key: str | None = None,
+        on_wait: Callable[[float, str], Any] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         import httpx
 
         self._http = httpx.Client(**connection_options(url, key), transport=transport)
+        self._on_wait = on_wait
         self._has_answered = False
 
     def submit(
@@ -203,6 +207,8 @@ class Client:
                 result: T = end.value
                 return result
             if isinstance(step, calls.Pause):
+                if step.reason and self._on_wait is not None:
+                    self._on_wait(step.seconds, step.reason)
                 time.sleep(step.seconds)
                 answer = None
                 continue

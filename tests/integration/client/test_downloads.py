@@ -9,12 +9,17 @@ CONTENT = bytes(range(240))
 
 
 @pytest.mark.parametrize("refusal", [(429, {}), (503, {"retry-after": "1"})], ids=["429", "503"])
-def test_a_download_waits_for_a_busy_service(connect, tmp_path, refusal):
+def test_a_download_waits_for_a_busy_service_and_says_so(connect, tmp_path, refusal):
+    told = []
     with ResultServer(CONTENT, refusals=[refusal]) as server:
-        path = connect(server.url).download("j1", "mot", tmp_path / "street.txt")
+        client = connect(server.url, on_wait=lambda *wait: told.append(wait))
+        path = client.download("j1", "mot", tmp_path / "street.txt")
     assert path.read_bytes() == CONTENT
     first_s, second_s = server.asked_at_s
-    assert second_s - first_s >= float(refusal[1].get("retry-after", 0.25))
+    ((wait_s, reason),) = told
+    assert wait_s == float(refusal[1].get("retry-after", 0.25))
+    assert reason
+    assert second_s - first_s >= wait_s
 
 
 def test_a_download_is_not_given_up_while_it_gets_on(connect, tmp_path):

@@ -78,3 +78,25 @@ def test_what_was_submitted_before_an_error_is_told_once(serve, options):
     assert isinstance(done.exception, ServiceError)
     assert done.output == "j1  queued      street.mp4\n"
     assert (done.stdout == "") == (options == ["--wait"])
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_each_wait_for_a_busy_service_is_told_with_its_reason(serve, monkeypatch, quiet):
+    busy = refusal(429, "60 requests a minute are allowed", **{"Retry-After": "7"})
+    answers = iter([busy, busy, httpx.Response(202, json=job_document(id="j1"))])
+    serve(lambda request: next(answers))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    done = CliRunner().invoke(submit, ["http://x/a.mp4", *(["--quiet"] if quiet else [])])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "j1  queued      street.mp4\n"
+    line = "Waiting 7 s: No - 60 requests a minute are allowed\n"
+    assert done.stderr == ("" if quiet else 2 * line)
+
+
+def test_waits_that_are_hardly_noticed_are_not_told(serve, monkeypatch):
+    answers = iter([refusal(503, "it is busy"), httpx.Response(202, json=job_document())])
+    serve(lambda request: next(answers))
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    done = CliRunner().invoke(submit, ["http://x/a.mp4"])
+    assert (done.exit_code, done.stderr, waits) == (0, "", [0.25])

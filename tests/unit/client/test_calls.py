@@ -42,7 +42,7 @@ def test_a_submission_names_its_key_and_returns_the_job():
 def test_a_busy_service_is_asked_again_after_as_long_as_it_says():
     busy = httpx.Response(503, headers={"retry-after": "7"})
     asked, _ = drive(calls.one_job("j1"), [busy, httpx.Response(200, json=job_document())])
-    assert asked[1] == calls.Pause(seconds=7)
+    assert asked[1] == calls.Pause(seconds=7, reason="Service Unavailable")
     assert asked[0] == asked[2]
 
 
