@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from sightline.cli.batch import report_status, show_summary
-from sightline.cli.parameters import handlers_or_auto, listen_address
+from sightline.cli.parameters import byte_count, handlers_or_auto, listen_address
 from sightline.cli.progress import choose_display
 from sightline.cli.watch import watched_run
 from sightline.errors import PipelineError
@@ -46,6 +46,13 @@ __all__ = ["command"]
     metavar="N|auto",
     help="Run in real time, with N processes for the stages that can be shared out; auto measures "
     "a few frames and chooses between these and one process.",
+)
+@click.option(
+    "--window-bytes",
+    type=byte_count,
+    metavar="SIZE",
+    help="Bound on the shared memory for the frames of one stream that are under way, such as "
+    "256M; fewer frames keep fewer handlers busy.  [what keeps all handlers busy]",
 )
 @click.option(
     "--stay", is_flag=True, help="Go on when all sources are over, for others to be added."
@@ -92,6 +99,7 @@ class _Run:
     definition: Definition
     sources: tuple[StreamSpec, ...]
     handlers: int | Literal["auto"] | None
+    window_bytes: int | None
     stay: bool
     web: tuple[str, int] | None
     metrics: tuple[str, int] | None
@@ -104,7 +112,12 @@ class _Run:
         if not self.sources and not self.stay:
             raise PipelineError(f"{self.pipeline_file} names no source; add one, or use --source")
         if self.handlers is None:
-            for option, is_given in (("--stay", self.stay), ("--metrics", self.metrics)):
+            of_graphs = {
+                "--window-bytes": self.window_bytes,
+                "--stay": self.stay,
+                "--metrics": self.metrics,
+            }
+            for option, is_given in of_graphs.items():
                 if is_given:
                     raise click.UsageError(f"{option} needs --handlers with a number or auto.")
             return None
@@ -150,7 +163,12 @@ class _Run:
             pipeline=self.definition.pipeline,
             specs=self.sources,
             sinks=self._outputs(view),
-            options=GraphOptions(handlers=handlers, max_failures=self.max_failures, stay=self.stay),
+            options=GraphOptions(
+                handlers=handlers,
+                window_bytes=self.window_bytes,
+                max_failures=self.max_failures,
+                stay=self.stay,
+            ),
             metrics=self.metrics,
             web=view,
             quiet=self.quiet or self.as_json,
@@ -160,6 +178,7 @@ class _Run:
             "pipeline_file": str(self.pipeline_file),
             "max_failures": self.max_failures,
             "handlers": self.handlers,
+            "window_bytes": self.window_bytes,
         }
         show_graph_summary(summary, as_json=self.as_json, quiet=self.quiet)
         return graph_status(report)

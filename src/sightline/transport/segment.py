@@ -297,8 +297,9 @@ def _too_little(slots: int, slot_bytes: int) -> SharedMemoryError:
     needed = required_bytes(slots, slot_bytes)
     return SharedMemoryError(
         f"{slots} slots of {slot_bytes:,} bytes need {needed:,} bytes of shared memory, but "
-        f"{free_bytes():,} are free in {segment_folder()}; make the window smaller or the shared "
-        "memory larger (in a container: --shm-size)"
+        f"{free_bytes():,} are free in {segment_folder()}; use fewer handlers, a smaller window "
+        "(window_bytes; on the command line --window-bytes), or more shared memory (in a "
+        "container: --shm-size)"
     )
 
 

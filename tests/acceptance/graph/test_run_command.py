@@ -143,6 +143,16 @@ def test_handlers_give_the_same_bytes_as_one_process(sightline, tmp_path):
     assert summary["complete"] is True
 
 
+def test_the_window_of_a_graph_is_bounded_on_the_command_line(sightline):
+    words = ("run", "pipeline.yaml", "-s", scene(), "--handlers", "4", "--json", "--window-bytes")
+    summary = json.loads(sightline.succeed(*words, "1M"))
+    assert summary["frames"] == 60
+    assert summary["options"]["window_bytes"] == 2**20
+    refused = sightline(*words, "100K")
+    assert refused.returncode == 2
+    assert "window_bytes=102400 holds no frame of stream 'street'" in refused.stderr
+
+
 def test_several_sources_have_outputs_and_counts_of_their_own(sightline, tmp_path):
     sources = ["-s", scene(seed=1), "-s", scene(frames=30, seed=2)]
     done = sightline("run", "pipeline.yaml", *sources, "--handlers", "2", "--json")

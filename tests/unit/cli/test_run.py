@@ -51,3 +51,12 @@ def test_what_one_process_cannot_do_is_said(run, sources, message):
     assert isinstance(done.exception, PipelineError)
     with pytest.raises(PipelineError, match=message):
         raise done.exception
+
+
+@pytest.mark.parametrize(
+    "options", [("--window-bytes", "4M"), ("--metrics", "9100"), ("--stay",)], ids=lambda it: it[0]
+)
+def test_what_only_handlers_have_is_refused_without_them(run, options):
+    done = run(f"source: '{SCENE}'", *options)
+    assert done.exit_code == 2
+    assert f"{options[0]} needs --handlers" in done.output

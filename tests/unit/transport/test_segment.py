@@ -139,6 +139,8 @@ def test_too_little_shared_memory_is_reported_with_the_figure_needed(name):
 
     assert f"need {required_bytes(4, slot_bytes):,} bytes" in str(caught.value)
     assert str(segment_folder()) in str(caught.value)
+    for advice in ("fewer handlers", "--window-bytes", "--shm-size"):
+        assert advice in str(caught.value)
     assert not (segment_folder() / name).exists()
 
 
