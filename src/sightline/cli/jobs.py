@@ -22,7 +22,7 @@ from sightline.cli.job_connection import (
     warn_of,
 )
 from sightline.cli.outputs import split_formats
-from sightline.cli.parameters import name_and_text, name_and_value
+from sightline.cli.parameters import label_filter, name_and_text, name_and_value
 from sightline.client.options import JobOptions
 from sightline.client.sources import check_source
 from sightline.errors import OutputError, ServiceError, SightlineError
@@ -106,7 +106,7 @@ def submit(ctx: click.Context, /, **given: Any) -> None:
 
 @click.command("jobs")
 @click.option("--status", help="Only jobs in this state.")
-@click.option("--label", metavar="NAME:VALUE", help="Only jobs with this label.")
+@click.option("--label", type=label_filter, metavar="NAME=VALUE", help="Only jobs with this label.")
 @click.option("--text", help="Only jobs with this in the name of their video.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most.")
 @_as_json

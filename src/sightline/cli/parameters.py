@@ -12,6 +12,7 @@ import yaml
 __all__ = [
     "byte_count",
     "handlers_or_auto",
+    "label_filter",
     "listen_address",
     "name_and_file",
     "name_and_text",
@@ -22,6 +23,7 @@ __all__ = [
 
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[KMGT]?)")
 _UNITS = {unit: 1024**power for power, unit in enumerate(("", "K", "M", "G", "T"))}
+_LABEL = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)[=:](?P<value>.*)", re.DOTALL)
 _LISTEN = re.compile(r"(?:(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
 
 
@@ -42,6 +44,18 @@ def name_and_text(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} is not of the form name=value.")
     return name, value
+
+
+def label_filter(text: str) -> str:
+    """Read `name=value` or `name:value`, and write it as the service wants it.
+
+    >>> label_filter("site=north"), label_filter("at:10:30")
+    ('site:north', 'at:10:30')
+    """
+    match = _LABEL.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not of the form name=value.")
+    return f"{match['name']}:{match['value']}"
 
 
 def name_and_file(text: str) -> tuple[str, Path]:

@@ -22,6 +22,7 @@ __all__ = [
     "TEXT",
     "JobOptions",
     "JobRequest",
+    "LabelFilter",
     "OutputFormat",
     "PushForm",
 ]
@@ -83,6 +84,11 @@ LabelValue = Annotated[
     str,
     StringConstraints(max_length=200, pattern=TEXT),
     _or_say("must have at most 200 characters, none of them a control character"),
+]
+LabelFilter = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}:[^\x00]*$"),
+    _or_say("must be NAME:VALUE, the name and the value of a label, such as site:north"),
 ]
 UploadId = Annotated[
     str,

@@ -77,7 +77,7 @@ def test_a_file_is_submitted_waited_for_and_downloaded(run, street, tmp_path):
     assert sorted(names) == ["mot.txt", "summary.json", "tracks.json"]
     assert (tmp_path / "results" / "mot.txt").read_bytes() == mot
 
-    listed = run("jobs", "--label", "my-site:007", "--json")
+    listed = run("jobs", "--label", "my-site=007", "--json")
     assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [job_id]
     assert json.loads(listed.stdout)["labels"] == {"my-site": "007"}
 

@@ -214,6 +214,13 @@ def test_a_query_that_is_wrong_is_refused(client, query):
     problem(client.get("/v1/jobs", params=query), 422, "invalid-request")
 
 
+def test_the_right_form_of_a_label_is_said_in_a_sentence(client):
+    document = problem(client.get("/v1/jobs?label=site%3Dnorth"), 422, "invalid-request")
+    [fault] = document["errors"]
+    assert fault["pointer"] == "/query/label/0"
+    assert fault["detail"].startswith("must be NAME:VALUE, ")
+
+
 def test_a_job_that_has_not_changed_is_not_sent_again(client):
     path = submit(client)["links"]["self"]
     etag = client.get(path).headers["etag"]

@@ -8,6 +8,7 @@ import pytest
 from sightline.cli.parameters import (
     byte_count,
     handlers_or_auto,
+    label_filter,
     listen_address,
     name_and_file,
     name_and_text,
@@ -35,6 +36,26 @@ def test_an_address_is_a_port_or_a_host_with_a_port(text, address):
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(click.BadParameter, match="no port and no HOST:PORT"):
         listen_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("site=north", "site:north"),
+        ("site:north", "site:north"),
+        ("at=10:30", "at:10:30"),
+        ("at:a=b", "at:a=b"),
+        ("site=", "site:"),
+    ],
+)
+def test_jobs_are_looked_for_by_a_label_in_either_form(text, wanted):
+    assert label_filter(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "site", "=north", ":north", "a b=c"])
+def test_what_is_no_label_is_refused_with_the_right_form(text):
+    with pytest.raises(click.BadParameter, match="not of the form name=value"):
+        label_filter(text)
 
 
 def test_handlers_are_a_number_or_auto():

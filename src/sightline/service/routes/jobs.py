@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from sightline.jobs.model import Job
@@ -19,7 +19,7 @@ from sightline.service.known_jobs import Look
 from sightline.service.owner import Scope
 from sightline.service.presentation import job_etag, present_chunk, present_job
 from sightline.service.problems import ProblemError
-from sightline.service.requests import MOST_LABELS
+from sightline.service.requests import MOST_LABELS, LabelFilter
 from sightline.service.responses import ChunkList, JobList, JobView
 from sightline.service.visit import JobId, Reading, Visit, Writing
 
@@ -28,7 +28,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], default_response_class=Response)
 
 _VERSION = re.compile(r"[0-9]{1,18}")
-_LabelFilter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,63}:[^\x00]*$")]
 
 
 class JobFilter(BaseModel):
@@ -37,7 +36,7 @@ class JobFilter(BaseModel):
     status: list[JobState] = Field(
         [], max_length=len(JobState), description="Only in one of these states."
     )
-    label: list[_LabelFilter] = Field(
+    label: list[LabelFilter] = Field(
         [], max_length=MOST_LABELS, description="Only with all of these, NAME:VALUE."
     )
     q: str = Field(
