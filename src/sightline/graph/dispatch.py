@@ -219,11 +219,18 @@ class Dispatcher(Generic[W]):
         """
         self._roster.join(handler, capacity=capacity, batch=batch)
 
-    def leave(self, handler: bytes) -> list[W]:
+    def leave(self, handler: bytes, *, blame: bool = True) -> list[W]:
         """Let a handler go; what it held is queued again, in its old order.
 
         The frames that it may have had at hand, those of the `batch` oldest works, have an attempt
-        counted. One that `leave` is called for twice, or that never joined, holds nothing.
+        counted: the first one on suspicion, further ones only if it held nothing else. It may have
+        died of what came behind and not have told that the oldest is done, and several handlers
+        may have works of one innocent frame. One that `leave` is called for twice, or that never
+        joined, holds nothing.
+
+        Args:
+            handler: Who leaves.
+            blame: Count attempts; False if it left of itself.
 
         Returns:
             Works that are given up: their frames failed `max_attempts` times, or their stream is
@@ -233,10 +240,9 @@ class Dispatcher(Generic[W]):
         if gone is None:
             return []
         given_up = []
-        blamed: set[Hashable] = set()
+        was_alone = len(gone.held) == 1
         for position, entry in enumerate(gone.held.values()):
-            if position < gone.batch and entry.work.frame_key not in blamed:
-                blamed.add(entry.work.frame_key)
+            if blame and position < gone.batch and (was_alone or not entry.work.attempts):
                 entry.work.attempts += 1
             if entry.queue.is_closed or entry.work.attempts >= self._max_attempts:
                 given_up.append(entry.work)

@@ -185,13 +185,9 @@ class Ledger:
         gone = self._handlers.pop(handler, None)
         if gone is None:
             return
-        held = self._dispatcher.outstanding(handler)
-        for entry in held:
+        for entry in self._dispatcher.outstanding(handler):
             entry.place = _Place.QUEUED
-        if not is_dead:
-            for entry in held[: gone.batch]:
-                entry.attempts -= 1  # as many as `leave` counts
-        for entry in self._dispatcher.leave(handler):
+        for entry in self._dispatcher.leave(handler, blame=is_dead):
             error = f"given up after {entry.attempts} attempts: the handler died"
             self._bury(entry, Failure("dispatch", error, ""))
         for entry in gone.delivered.values():

@@ -354,6 +354,31 @@ def test_a_frame_whose_every_part_kills_handlers_is_given_up_after_three_of_them
     assert (poison.attempts, innocent.attempts) == (3, 0)
 
 
+def test_an_innocent_frame_is_suspected_once_though_all_handlers_die_behind_its_parts():
+    """They may have been done with them, and not have told yet."""
+    dispatcher = Dispatcher(max_attempts=3)
+    dispatcher.add_stream("file", StreamPolicy())
+    innocent, poison = Frame(), Frame()
+    for handler in (b"a", b"b", b"c", b"d"):
+        dispatcher.join(handler)
+    for frame, name in ((innocent, "innocent"), (poison, "poison")):
+        for number in range(4):
+            dispatcher.submit(Part(frame, (name, number)))
+    assert len(given(dispatcher)) == 8
+    for handler in (b"a", b"b", b"c", b"d"):
+        assert dispatcher.leave(handler) == []
+    assert (innocent.attempts, poison.attempts) == (1, 0)
+
+
+def test_a_handler_that_leaves_of_itself_is_blamed_on_nothing(dispatcher):
+    dispatcher.join(b"a")
+    submit(dispatcher, 1)
+    given(dispatcher)
+    (work,) = dispatcher.outstanding(b"a")
+    assert dispatcher.leave(b"a", blame=False) == []
+    assert work.attempts == 0
+
+
 def test_what_waits_of_a_frame_can_be_withdrawn_and_what_handlers_hold_can_be_finished(dispatcher):
     one, other = Frame(), Frame()
     parts = [Part(one, "1a"), Part(one, "1b"), Part(other, "2a"), Part(other, "2b")]
