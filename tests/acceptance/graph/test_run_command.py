@@ -150,7 +150,7 @@ def test_the_window_of_a_graph_is_bounded_on_the_command_line(sightline):
     assert summary["options"]["window_bytes"] == 2**20
     refused = sightline(*words, "100K")
     assert refused.returncode == 2
-    assert "window_bytes=102400 holds no frame of stream 'street'" in refused.stderr
+    assert "window_bytes=102400 holds no frame of stream 'street-1'" in refused.stderr
 
 
 def test_several_sources_have_outputs_and_counts_of_their_own(sightline, tmp_path):
