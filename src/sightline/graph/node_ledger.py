@@ -104,7 +104,6 @@ class Entry:
 class _Handler:
     """What was taken from a handler, or relayed by it, and is not done."""
 
-    batch: int
     delivered: dict[tuple[str, int, int], Entry] = field(default_factory=dict)
 
 
@@ -172,7 +171,7 @@ class Ledger:
 
     def join(self, handler: bytes, *, batch: int) -> None:
         """Give work to a handler from now on."""
-        self._handlers[handler] = _Handler(batch)
+        self._handlers[handler] = _Handler()
         self._dispatcher.join(handler, capacity=2 * batch, batch=batch)
 
     def leave(self, handler: bytes, *, is_dead: bool) -> None:

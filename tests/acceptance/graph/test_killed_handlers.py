@@ -166,4 +166,5 @@ def test_a_frame_whose_every_object_kills_handlers_gets_three_attempts_in_all(gr
     assert failure.seq == 3
     assert "given up after 3 attempts" in failure.error
     assert notes.seqs("a") == [seq for seq in range(10) if seq != 3]
-    assert report.handler_restarts <= 5  # both handlers may have had objects of it
+    # Both handlers may have had objects of it, or objects of others which they had not told of yet.
+    assert report.handler_restarts < 10
