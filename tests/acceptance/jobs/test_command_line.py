@@ -121,7 +121,7 @@ def test_the_exit_status_tells_of_frames_that_could_not_be_decoded(run, tmp_path
     [
         (["http:///x.mp4"], "/source_url: must be an http:// or https:// address"),
         (["http://x/y.mp4", "--start", 50, "--end", 10], "end_s must be greater than start_s"),
-        (["http://x/y.mp4", "--param", "foo=1"], "foo"),
+        (["http://x/y.mp4", "--param", "foo=1"], "/params/foo: there is no parameter 'foo'"),
     ],
 )
 def test_why_a_submission_is_refused_is_told_once_and_in_words(run, arguments, said):
