@@ -6,8 +6,7 @@ const TRACKS_LIMIT = 1000;
 const DETECTIONS_LIMIT = 1000;
 
 /** Whether a job has any; those of an earlier try stay there, though another one has begun anew. */
-export const hasResults = ({ progress, status, summary }) =>
-  status === "succeeded" || progress.frames_final > 0 || summary?.frames > 0;
+export const hasResults = ({ progress, status }) => status === "succeeded" || progress.frames_final > 0;
 
 export class Results {
   #path;

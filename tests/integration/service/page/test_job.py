@@ -526,7 +526,7 @@ def test_results_that_an_earlier_try_left_are_shown(page, submit, workshop, serv
     for action in ("retry", "cancel"):
         assert api.post(f"/v1/jobs/{job['id']}/{action}").is_success
     left = api.get(f"/v1/jobs/{job['id']}").json()
-    assert (left["partial"], left["progress"]["frames_final"]) == (True, 0)
+    assert (left["partial"], left["progress"]["frames_final"]) == (True, 2)
     watch(page, job)
     page.locator("#found").get_by_text("3 tracks", exact=True).wait_for()
     assert "The results cover the beginning" in page.locator("#doing").inner_text()
