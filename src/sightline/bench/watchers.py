@@ -37,7 +37,8 @@ class Audience:
         pollers: Clients that ask for a job again and again, over one connection each.
         streams: Clients with an event stream each.
         every_s: Seconds from one question of a poller to its next; None: as long as the answer says
-            (`Retry-After`). Within the first two seconds all clients arrive, one after the other.
+            (`Retry-After`). Within two seconds all clients arrive, one after the other; so do those
+            that follow a job when it ends, at the next.
     """
 
     host: str
@@ -153,8 +154,8 @@ async def _poll(audience: Audience, number: int, seen: Seen) -> None:
 
 
 async def _follow(audience: Audience, number: int, seen: Seen) -> None:
-    await asyncio.sleep(_ARRIVAL_S * number / audience.streams)
     for job_id in audience.from_job(number):
+        await asyncio.sleep(_ARRIVAL_S * number / audience.streams)
         async with _connection(audience) as (reader, writer):
             writer.write(_request(f"/v1/jobs/{job_id}/events"))
             await _read_head(reader)

@@ -55,10 +55,10 @@ __all__ = ["Server", "configuration", "serve"]
 _DRAIN_S = 1.0
 _GRACE_S = 1
 _SPARE_CONNECTIONS = 1000
-_POLLS_PER_CORE = 10.0
+_POLLS_PER_CORE = 8.0
 """Questions about jobs per second and core: an answer takes some 2 ms of a core that is full of
 other work, and the workers are to lose little by it."""
-_EVENTS_PER_CORE = 50.0
+_EVENTS_PER_CORE = 40.0
 """Events of jobs that advance, likewise: one takes a quarter of a millisecond."""
 _FREE_CORE = 10
 """How many times as much one core can do that has no workers beside it: they are elsewhere."""
