@@ -164,11 +164,11 @@ def test_a_graph_that_cannot_start_leaves_no_file_open(graphs, monkeypatch):
     for sources in ([LocalSource("b")], [Numbered("a"), LocalSource("b")]):
         with pytest.raises(PipelineError, match="cannot be sent"):
             graphs.start([Read()], sources)
-    assert open_files() == before
+    assert open_files() <= before  # what others have left may be closed meanwhile
     monkeypatch.setattr(running, "ControlServer", fail)
     with pytest.raises(OSError, match="no more files"):
         graphs.start([Read()], [Numbered("a")])
-    assert open_files() == before
+    assert open_files() <= before  # what others have left may be closed meanwhile
 
 
 def test_a_stage_gets_batches_and_a_bad_frame_in_one_fails_alone(graphs):
