@@ -22,8 +22,9 @@ class Wakeup:
         if not self._is_set:
             with self._lock:
                 if not (self._is_set or self._is_closed):
-                    os.write(self._write_fd, b"\0")
+                    # Before the byte: who is woken by it looks, and would else wake in vain.
                     self._is_set = True
+                    os.write(self._write_fd, b"\0")
 
     def clear(self) -> None:
         """Go back to sleep; call it before looking at what there is to do, so none is missed."""

@@ -1,7 +1,9 @@
 """Waking a thread, whoever does it and how often."""
 
+import os
 import select
 import threading
+import time
 
 import pytest
 
@@ -51,6 +53,23 @@ def test_many_threads_neither_lose_a_call_nor_leave_it_set_for_ever(wakeup):
     wakeup.clear()
 
     assert not is_readable(wakeup)
+
+
+def test_who_is_woken_can_go_back_to_sleep_before_the_other_thread_goes_on(wakeup, monkeypatch):
+    """The write lets other threads run; who is woken by it would turn round and round."""
+    write = os.write
+
+    def write_and_be_overtaken(fd, data):
+        write(fd, data)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(os, "write", write_and_be_overtaken)
+    thread = threading.Thread(target=wakeup.set)
+    thread.start()
+    assert select.select([wakeup.fd], [], [], 60)[0]
+    wakeup.clear()
+    assert not is_readable(wakeup)
+    thread.join()
 
 
 def test_it_may_be_set_after_it_was_closed():
