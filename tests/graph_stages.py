@@ -490,6 +490,44 @@ class CannotOpen(Stage):
         return frame
 
 
+class Closing(Stage):
+    """Notes the number of frames when it is closed, after a while; then does what is asked."""
+
+    changes_image = False
+
+    def __init__(self, folder, *, takes_s=0.0, then=""):
+        self.folder, self.takes_s, self.then = str(folder), takes_s, then
+
+    def open(self):
+        self.count = 0
+
+    def process(self, frame):
+        self.count += 1
+        return frame
+
+    def close(self):
+        Path(self.folder, f"{os.getpid()}.closing").touch()
+        time.sleep(self.takes_s)
+        Path(self.folder, f"{os.getpid()}.count").write_text(str(self.count))
+        match self.then:
+            case "raise":
+                raise OSError("no room for the last results")
+            case "die":
+                os._exit(3)
+
+
+class Lingering(Numbered):
+    """Takes its time to close."""
+
+    def __init__(self, name, flag, *, takes_s):
+        super().__init__(name, 30)
+        self.flag, self.takes_s = str(flag), takes_s
+
+    def close(self):
+        time.sleep(self.takes_s)
+        Path(self.flag).touch()
+
+
 class Count(Stage):
     """Counts the frames since it was opened."""
 

@@ -87,12 +87,12 @@ class Crew:
         self._children = children
         self._steps = _pickled(steps) if size else b""
         self._deadline_s = deadline_s
-        # One processor is left for sources, hub and sinks: they are what handlers wait for.
-        self._threads = max(1, (usable_cores() - 1) // max(1, size))
+        self._threads = max(1, usable_cores() // max(1, size))
         self._looked_s = 0.0
         self._started = 0
         self._false_starts = 0
         self._members: dict[bytes, Handler] = {}
+        self._dismissed: set[bytes] = set()
         self._due: dict[int, float] = dict.fromkeys(range(size), 0.0)
         self._delays: dict[int, float] = dict.fromkeys(range(size), 0.0)
 
@@ -110,10 +110,22 @@ class Crew:
         """Find a handler; None: it is dead, or none of ours."""
         return self._members.get(identity)
 
+    def is_ours(self, identity: bytes) -> bool:
+        """Tell whether a peer is a handler that is there, or closes its stages."""
+        return identity in self._members or identity in self._dismissed
+
     @property
     def identities(self) -> list[bytes]:
         """Every handler that is there."""
         return list(self._members)
+
+    def dismiss(self) -> list[bytes]:
+        """Need no handler any more; return those that have stages to close."""
+        leaving = [member.identity for member in self._members.values() if member.is_ready]
+        self._dismissed.update(leaving)
+        self._members.clear()
+        self._due.clear()
+        return leaving
 
     def start_due(self, address: str, now_s: float) -> None:
         """Start the handlers whose time has come."""

@@ -11,15 +11,15 @@ import os
 import threading
 import time
 from contextlib import suppress
-from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.errors import GraphError, ProtocolError
 from sightline.graph.calls import Calls
 from sightline.graph.changes import Changes
 from sightline.graph.crew import PRELOADED, Crew
-from sightline.graph.inlets import InletOptions, Inlets
+from sightline.graph.inlets import Inlets
 from sightline.graph.modes import Mode
+from sightline.graph.phase import Phase
 from sightline.graph.plan import handler_stages
 from sightline.graph.post import Post
 from sightline.graph.report import GraphReport
@@ -74,14 +74,9 @@ _PATIENCE_S = 5.0
 _LATEST_FAILED = 5
 """How many failed frames of a stream a snapshot tells of."""
 _LEAVE_S = 0.3
-"""How long processes may take to leave by themselves."""
-
-
-class _Phase(Enum):
-    OPENING = "sources and handlers are opening; nothing is written yet"
-    RUNNING = "frames are processed"
-    FINISHING = "nothing new is begun; frames under way are finished"
-    CLOSING = "sinks are being closed"
+"""How long processes may take to leave by themselves when a graph is stopped."""
+_RETIRE_S = 2.0
+"""How long a process may take whose source is not read any more while the graph goes on."""
 
 
 class Hub:
@@ -107,7 +102,7 @@ class Hub:
             size=options.handlers if handler_stages(options.plan.steps) else 0,
             deadline_s=options.deadline_s,
         )
-        self._inlets = Inlets(self._children, _inlet_options(options, directory, self._address))
+        self._inlets = Inlets(self._children, options.for_inlets(directory, self._address))
         self._traffic = Traffic(
             options.plan.steps,
             self.report,
@@ -129,7 +124,7 @@ class Hub:
         self._calls = Calls(self._wakeup.set)
         self._refused: set[bytes] = set()
         self._changes = Changes()
-        self._phase = _Phase.OPENING
+        self._phase = Phase.OPENING
         self._phase_ends_s = 0.0
         self._started_s = time.monotonic()
         self._patience_ends_s = self._started_s + _PATIENCE_S
@@ -226,12 +221,11 @@ class Hub:
             self._bury(time.monotonic())
         self._calls.answer()
         now_s = time.monotonic()
+        self._give_work(now_s)  # before what can wait
         if now_s >= self._next_tick_s:
             self._next_tick_s = now_s + _TICK_S
             self._tick(now_s)
-        if self._phase in (_Phase.RUNNING, _Phase.FINISHING):
             self._give_work(now_s)
-        self._post.send()
 
     def _receive(self, most: int) -> None:
         for _ in range(most):
@@ -250,7 +244,7 @@ class Hub:
 
     def _handle(self, sender: bytes, message: Message, payload: Buffer | None) -> None:
         match message:
-            case Admit() if self._phase is _Phase.OPENING:
+            case Admit() if self._phase is Phase.OPENING:
                 self._early.append((sender, message))
             case Admit():
                 if (state := self._inlets.find(sender)) is not None:
@@ -282,7 +276,7 @@ class Hub:
                         self._post.put(sender, Change(stage, parameters))
                     self._traffic.handler_joined(sender, batch=self._batches.pop(sender))
             case NodeError():
-                if self._crew.find(sender) is not None:
+                if self._crew.is_ours(sender):
                     raise error_of(message)
 
     def _handle_feeder(self, sender: bytes, message: Announce | Ended) -> None:
@@ -305,16 +299,19 @@ class Hub:
         """
         _log.warning("messages refused sender=%s reason=%s", sender, error)
         self._refused.add(sender)
-        if self._crew.find(sender) is not None:
+        if self._crew.is_ours(sender):
             raise error
         if self._lives.refuse(sender, error):
-            self._dismiss([sender])
+            self._dismiss([sender], time.monotonic() + _LEAVE_S)
 
     def _give_work(self, now_s: float) -> None:
-        for identity, work, payload in self._traffic.assign():
-            if (member := self._crew.find(identity)) is not None:
-                member.gave(now_s)
-            self._post.put(identity, work, payload)
+        """Give out what can be given out, and send everything that is to be sent."""
+        if self._phase in (Phase.RUNNING, Phase.FINISHING):
+            for identity, work, payload in self._traffic.assign():
+                if (member := self._crew.find(identity)) is not None:
+                    member.gave(now_s)
+                self._post.put(identity, work, payload)
+        self._post.send()
 
     def _settled(self, state: StreamState, record: FrameRecord) -> None:
         """Enter a frame's outcome and let its slots be used again."""
@@ -357,17 +354,17 @@ class Hub:
         self.report.note_rates(now_s)
         self.report.handlers = self._crew.ready
         self.report.handler_restarts = self._crew.restarts
-        if self._phase in (_Phase.OPENING, _Phase.RUNNING):
+        if self._phase in (Phase.OPENING, Phase.RUNNING):
             self._crew.start_due(self._address, now_s)
             self._crew.kill_overdue(now_s)
             for state in self._inlets.reopen_due(now_s):
                 if state.report is not None:
                     self._traffic.new_epoch(state)
-        if self._phase is _Phase.OPENING:
+        if self._phase is Phase.OPENING:
             self._try_begin(now_s)
         for feeder in self._post.waiting_releases:
             self._post.send_release(feeder)
-        self._dismiss(self._inlets.take_retired())
+        self._dismiss(self._inlets.take_retired(), now_s + _RETIRE_S)
         self._children.kill_late(now_s)
 
     # From opening to the end
@@ -385,7 +382,7 @@ class Hub:
             return
         if not self._lives.have_opened(there):
             return
-        self._phase = _Phase.RUNNING
+        self._phase = Phase.RUNNING
         self._lives.has_begun = True
         self._started_s = now_s
         early, self._early = self._early, []
@@ -415,15 +412,19 @@ class Hub:
                 self._crew.start_due(self._address, now_s)
             elif (state := self._inlets.died(identity, status, now_s)) is not None:
                 self._lives.check_end(state)
+            elif status and self._crew.is_ours(identity) and not self.report.stopped:
+                self._error = self._error or GraphError(
+                    f"a handler process died while it closed its stages (exit status {status})"
+                )
 
     def _snapshot(self) -> dict[str, Any]:
-        streams = [state for state in self._inlets.streams.values() if not state.is_over]
+        under_way = self._lives.under_way
         return {
             **self.report.as_dict(latest_failed=_LATEST_FAILED),
             "phase": self._phase.name.lower(),
             "over": self._calls.is_over,
-            "under_way": {state.name: state.in_flight for state in streams},
-            "window": {state.name: state.window for state in streams},
+            "under_way": under_way,
+            "window": {name: self._inlets.streams[name].window for name in under_way},
             "replacing": self._lives.replacing(),
             "processes": {"hub": os.getpid(), **self._children.pids},
         }
@@ -431,69 +432,63 @@ class Hub:
     # The end
 
     def _is_over(self) -> bool:
-        if self._phase is _Phase.OPENING:
-            return False
-        streams = self._inlets.streams.values()
-        all_over = all(state.is_over for state in streams)
-        if self._phase is _Phase.RUNNING:
-            return all_over and not self._options.stay
+        """Go on to the next phase if it is time; tell whether there is none."""
         now_s = time.monotonic()
-        under_way = sum(state.in_flight for state in streams if not state.is_over)
-        if self._phase is _Phase.FINISHING and (not under_way or now_s >= self._phase_ends_s):
-            self._phase, self._phase_ends_s = _Phase.CLOSING, now_s + _CLOSE_S
-            for state in streams:
-                if state.lane is not None and not state.is_closing:
-                    state.is_closing = True
-                    state.lane.cut()
-                    state.lane.end(discard=self._error is not None)
-        return self._phase is _Phase.CLOSING and (all_over or now_s >= self._phase_ends_s)
+        is_time = now_s >= self._phase_ends_s
+        match self._phase:
+            case Phase.RUNNING if self._lives.are_over and not self._options.stay:
+                self._enter(Phase.PARTING, now_s + self._options.deadline_s)
+                closing = self._crew.dismiss()
+                others = [who for who in self._children.identities if who not in closing]
+                self._dismiss(closing)
+                self._dismiss(others, now_s + _RETIRE_S)
+            case Phase.FINISHING if is_time or not any(self._lives.under_way.values()):
+                self._enter(Phase.CLOSING, now_s + _CLOSE_S)
+                self._lives.close_all(discard=self._error is not None)
+                self._dismiss(self._crew.dismiss())
+            case Phase.CLOSING:
+                return is_time or self._lives.are_over
+            case Phase.PARTING:
+                if is_time and not self.report.stopped:
+                    self._error = self._error or GraphError(
+                        "closing the stages of a handler took longer than "
+                        f"{self._options.deadline_s:g} s; what they wrote may be incomplete"
+                    )
+                return is_time or not self._children.identities
+        return False
+
+    def _enter(self, phase: Phase, ends_s: float) -> None:
+        self._phase, self._phase_ends_s = phase, ends_s
 
     def _begin_stop(self) -> None:
-        if self._phase in (_Phase.FINISHING, _Phase.CLOSING):
-            return
-        self.report.stopped = True
-        self._phase = _Phase.FINISHING
-        self._phase_ends_s = time.monotonic() + _FINISH_S
-        for state in list(self._inlets.streams.values()):
-            if state.report is not None and state.end is None:
-                state.report.run.stopped = True
-            if not state.is_over:
-                self._lives.cut(state, "stopped")
+        now_s = time.monotonic()
+        if self._phase is Phase.PARTING:
+            self.report.stopped = True
+            self._phase_ends_s = min(self._phase_ends_s, now_s + _LEAVE_S)
+        elif self._phase in (Phase.OPENING, Phase.RUNNING):
+            self.report.stopped = True
+            self._enter(Phase.FINISHING, now_s + _FINISH_S)
+            self._lives.cut_all("stopped")
 
-    def _dismiss(self, identities: Sequence[bytes]) -> None:
-        """Tell processes to leave; those that do not are killed in a moment."""
-        until_s = time.monotonic() + _LEAVE_S
+    def _dismiss(self, identities: Sequence[bytes], until_s: float | None = None) -> None:
+        """Tell processes to leave; those that have not by `until_s` are killed then."""
         for identity in identities:
             self._post.put(identity, Stop())
-            self._children.expect_end(identity, until_s)
+            if until_s is not None:
+                self._children.expect_end(identity, until_s)
+        self._post.send()
 
     def _shut_down(self) -> None:
         """End all processes and close what was opened, whatever state it is in."""
-        for state in self._inlets.streams.values():
-            if state.lane is not None and not state.is_over:
-                state.lane.cut()
-                state.lane.end(discard=self._error is not None)
-            if state.report is not None:
-                state.report.admitted = state.admitted
-                state.report.give_up(state.in_flight)
+        lanes = self._lives.close_all(discard=self._error is not None)
+        self._lives.give_up_all()
         self._dismiss(self._children.identities)
-        self._post.send()
         self._children.end_all(timeout_s=_LEAVE_S)
-        for state in self._inlets.streams.values():
-            if state.lane is not None and not state.lane.join(_LEAVE_S) and state.lane.is_open:
+        for lane in lanes:
+            if not lane.join(_LEAVE_S) and lane.is_open:
                 self._error = self._error or GraphError(
-                    f"a sink of stream {state.name!r} takes too long to close; its output may be "
-                    "incomplete"
+                    f"a sink of stream {lane.stream.name!r} takes too long to close; its output "
+                    "may be incomplete"
                 )
         self._link.close()
         self._wakeup.close()
-
-
-def _inlet_options(options: HubOptions, directory: RunDirectory, address: str) -> InletOptions:
-    return InletOptions(
-        address=address,
-        segment_prefix=directory.segment_prefix,
-        frames=options.frames,
-        window_bytes=options.window_bytes,
-        outputs=options.outputs,
-    )

@@ -112,6 +112,7 @@ class Lane:
         options: How it works.
 
     Attributes:
+        stream: The stream.
         is_open: Its stages and sinks are open, or could not be.
         error: What went wrong with them; from then on frames are dropped.
     """
@@ -119,7 +120,7 @@ class Lane:
     def __init__(self, stream: StreamInfo, sinks: Sequence[Sink], options: LaneOptions) -> None:
         self._options = options
         self._sinks = [(f"sink:{type(sink).__name__}", sink) for sink in sinks]
-        self._stream = stream
+        self.stream = stream
         self._reader = SlotReader()
         self._loans = Loans(self._reader)
         self._written = 0
@@ -199,7 +200,7 @@ class Lane:
         for _, sink in self._sinks:
             if self._is_cut:
                 return
-            sink.open(self._stream)
+            sink.open(self.stream)
             self._opened.append(sink)
 
     def _change(self, name: str, parameters: dict[str, Any]) -> None:

@@ -207,6 +207,7 @@ class StreamLives:
 
     def _lane_closed(self, state: StreamState, error: Exception | None) -> None:
         state.is_over = True
+        state.lane = None
         state.error = state.error or error
         if state.report is not None:
             state.report.error = state.error
@@ -251,6 +252,47 @@ class StreamLives:
             for state in self._inlets.streams.values()
             if (replacement := state.replacement) is not None
         }
+
+    @property
+    def are_over(self) -> bool:
+        """Whether all streams are over."""
+        return all(state.is_over for state in self._inlets.streams.values())
+
+    @property
+    def under_way(self) -> dict[str, int]:
+        """How many frames of each stream that is not over have no outcome yet."""
+        streams = self._inlets.streams.values()
+        return {state.name: state.in_flight for state in streams if not state.is_over}
+
+    def cut_all(self, reason: str) -> None:
+        """Take nothing more from any source; finish what handlers have begun."""
+        for state in list(self._inlets.streams.values()):
+            if state.report is not None and state.end is None:
+                state.report.run.stopped = True
+            if not state.is_over:
+                self.cut(state, reason)
+
+    def close_all(self, *, discard: bool) -> list[Lane]:
+        """Have all lanes close their sinks now and drop what waits in them; return these lanes.
+
+        Args:
+            discard: Give up outputs that have no frame.
+        """
+        lanes = []
+        for state in self._inlets.streams.values():
+            if (lane := state.lane) is not None and not state.is_over:
+                state.is_closing = True
+                lane.cut()
+                lane.end(discard=discard)
+                lanes.append(lane)
+        return lanes
+
+    def give_up_all(self) -> None:
+        """Account for the frames that will have no outcome any more."""
+        for state in self._inlets.streams.values():
+            if state.report is not None:
+                state.report.admitted = state.admitted
+                state.report.give_up(state.in_flight)
 
     def cut(self, state: StreamState, reason: str) -> None:
         """Take nothing more from a source; finish what handlers have begun."""

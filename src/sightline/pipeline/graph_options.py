@@ -23,7 +23,7 @@ class GraphOptions:
             None: any number, all counted, the first and the latest recorded in the report.
         max_attempts: How many handlers may die of one frame before that frame is given up.
         deadline_s: A handler that takes longer for one piece of work is killed, and the work done
-            by another one.
+            by another one. When all streams are over, its stages have as long to close.
         stay: Go on when all streams are over, for streams that are added later, until stopped.
         stop: Set it, from any thread, to stop the graph.
     """
