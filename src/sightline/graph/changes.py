@@ -7,6 +7,8 @@ that is open may refuse a value which was checked; it keeps what it has, and wor
 from __future__ import annotations
 
 import logging
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import PipelineError
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Changes", "make_change", "took_change"]
 
 _log = logging.getLogger(__name__)
+
+_REMEMBERED = 8
+"""How many changes of the same parameters are kept, of which a stage may refuse the later ones."""
 
 
 class Changes:
@@ -37,17 +42,36 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._latest: dict[tuple[str, frozenset[str]], dict[str, Any]] = {}
+        self._noted: dict[tuple[str, frozenset[str]], deque[dict[str, Any]]] = {}
 
     def note(self, stage: str, parameters: Mapping[str, Any]) -> None:
         """Take in new values; they take the place of older ones."""
         key = stage, frozenset(parameters)
-        self._latest.pop(key, None)  # so that the last change comes last
-        self._latest[key] = dict(parameters)
+        values = self._noted.pop(key, None) or deque(maxlen=_REMEMBERED)
+        values.append(dict(parameters))
+        self._noted[key] = values  # the last change comes last
+
+    def withdraw(self, stage: str, parameters: Mapping[str, Any]) -> None:
+        """Go back to the values before, as a stage has refused these; also if others came since.
+
+        >>> changes = Changes()
+        >>> for value in (0.4, -1, 0.5):
+        ...     changes.note("detect", {"confidence": value})
+        >>> changes.withdraw("detect", {"confidence": -1})
+        >>> changes.withdraw("detect", {"confidence": 0.5})
+        >>> list(changes)
+        [('detect', {'confidence': 0.4})]
+        """
+        key = stage, frozenset(parameters)
+        if (values := self._noted.get(key)) is not None:
+            with suppress(ValueError):  # another handler has refused them, too
+                values.remove(dict(parameters))
+            if not values:
+                del self._noted[key]
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Go through the changes, in the order in which to repeat them."""
-        return ((stage, dict(values)) for (stage, _), values in self._latest.items())
+        return ((stage, dict(values[-1])) for (stage, _), values in self._noted.items())
 
 
 def took_change(stage: Stage, name: str, parameters: Mapping[str, Any]) -> bool:

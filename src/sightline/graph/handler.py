@@ -135,8 +135,9 @@ def _take(link: Link, bench: Workbench) -> list[_Item]:
         match decode(parts[0]):
             case Work() as work:
                 works.append((work, parts[1] if len(parts) > 1 else None))
-            case Change(stage=stage, parameters=parameters):
-                bench.change(stage, parameters)
+            case Change() as change:
+                if not bench.change(change.stage, change.parameters):
+                    link.send([encode(change)])
             case Stop():
                 raise _Stopped
             case Welcome():

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sightline.errors import GraphError, ProtocolError
 from sightline.graph.calls import Calls
-from sightline.graph.changes import Changes
 from sightline.graph.crew import PRELOADED, Crew
 from sightline.graph.inlets import Inlets
 from sightline.graph.modes import Mode
@@ -123,7 +122,6 @@ class Hub:
         self._batches: dict[bytes, int] = {}
         self._calls = Calls(self._wakeup.set)
         self._refused: set[bytes] = set()
-        self._changes = Changes()
         self._phase = Phase.OPENING
         self._phase_ends_s = 0.0
         self._started_s = time.monotonic()
@@ -256,7 +254,7 @@ class Hub:
                 if (member := self._crew.find(sender)) is not None:
                     member.returned(time.monotonic())
                     self._traffic.result(sender, message, payload)
-            case Hello() | Ready() | NodeError():
+            case Hello() | Ready() | NodeError() | Change():
                 self._handle_handler(sender, message)
             case Announce() | Ended():
                 self._handle_feeder(sender, message)
@@ -264,7 +262,7 @@ class Hub:
                 kind = type(message).__name__
                 _log.warning("unexpected message sender=%s type=%s", sender.decode(), kind)
 
-    def _handle_handler(self, sender: bytes, message: Hello | Ready | NodeError) -> None:
+    def _handle_handler(self, sender: bytes, message: Hello | Ready | NodeError | Change) -> None:
         match message:
             case Hello():
                 if message.role == "handler":
@@ -272,12 +270,14 @@ class Hub:
                 self._post.put(sender, Welcome(host_id(), os.getpid()))
             case Ready():
                 if self._crew.is_now_ready(sender, time.monotonic()):
-                    for stage, parameters in self._changes:
+                    for stage, parameters in self._lives.changes:
                         self._post.put(sender, Change(stage, parameters))
                     self._traffic.handler_joined(sender, batch=self._batches.pop(sender))
             case NodeError():
                 if self._crew.is_ours(sender):
                     raise error_of(message)
+            case Change():
+                self._lives.changes.withdraw(message.stage, message.parameters)
 
     def _handle_feeder(self, sender: bytes, message: Announce | Ended) -> None:
         if isinstance(message, Announce):
@@ -392,12 +392,9 @@ class Hub:
             self._lives.check_end(state)
 
     def _change(self, change: Change) -> None:
-        self._changes.note(change.stage, change.parameters)
+        self._lives.change(change.stage, change.parameters)
         for identity in self._crew.identities:
             self._post.put(identity, change)
-        for state in self._inlets.streams.values():
-            if state.lane is not None and not state.is_over:
-                state.lane.change(change.stage, change.parameters)
 
     def _bury(self, now_s: float) -> None:
         for identity, status in self._children.take_dead().items():

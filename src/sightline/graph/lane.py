@@ -51,6 +51,7 @@ class LaneOptions:
         on_open: Called in the lane's thread when stages and sinks are open, or could not be.
         on_end: Called in the lane's thread when it has closed its sinks, with what went wrong.
         wake: Called in the lane's thread soon after each of these, once for several frames.
+        on_refused: Called in the lane's thread with a stage that refuses a change, and the values.
     """
 
     steps: Sequence[Step]
@@ -59,6 +60,7 @@ class LaneOptions:
     on_open: Callable[[], None]
     on_end: Callable[[Exception | None], None]
     wake: Callable[[], None]
+    on_refused: Callable[[str, dict[str, Any]], None] = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +207,13 @@ class Lane:
 
     def _change(self, name: str, parameters: dict[str, Any]) -> None:
         """Change a stage, if it is one of this lane, now and for the epochs that follow."""
-        if self._apply(name, parameters):
-            self._changes.note(name, parameters)
-
-    def _apply(self, name: str, parameters: dict[str, Any]) -> bool:
-        """Change a stage; False: it is none of this lane, or refuses the values."""
         stages = [step.by_name[name] for step in self._steps.values() if name in step.by_name]
-        return any(took_change(stage, name, parameters) for stage in stages)
+        if not stages:
+            return
+        if took_change(stages[0], name, parameters):
+            self._changes.note(name, parameters)
+        else:
+            self._options.on_refused(name, parameters)
 
     def _guarded(self, record: FrameRecord) -> None:
         try:
@@ -269,7 +271,8 @@ class Lane:
         if step.epoch not in (None, epoch):
             step.open()
             for name, parameters in self._changes:
-                self._apply(name, parameters)
+                if name in step.by_name:
+                    took_change(step.by_name[name], name, parameters)
         step.epoch = epoch
         return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sightline.graph.report import GraphReport
     from sightline.media.source import Source
     from sightline.pipeline.pipeline import Pipeline
+    from sightline.pipeline.stage import Stage
     from sightline.sinks.sink import Sink, StreamSinks
     from sightline.stream import StreamInfo
 
@@ -82,6 +84,7 @@ class GraphRun:
         if not self._specs and not options.stay:
             raise PipelineError("a graph needs at least one source, but got none")
         self._names = dict(pipeline.named_stages)
+        self._rehearsals: dict[str, Stage] = {}
         self._sinks = sinks
         self._made: set[str] = set()
         self._started = time.time()
@@ -211,6 +214,8 @@ class GraphRun:
     def change(self, stage: str, /, **parameters: Any) -> None:
         """Change parameters of a stage that it declares changeable, from the next frames on.
 
+        The stage of the pipeline that was given is left as it is, for the next run.
+
         A stage that is open may refuse a value that was accepted here. It keeps what it has, and
         that is logged as a warning.
 
@@ -223,7 +228,9 @@ class GraphRun:
             known = ", ".join(self._names)
             raise GraphError(f"there is no stage {stage!r}; there are: {known}")
         change = make_change(stage, parameters)
-        self._names[stage].change(**parameters)
+        if stage not in self._rehearsals:  # the stages themselves stay as they were configured
+            self._rehearsals[stage] = copy.deepcopy(self._names[stage])
+        self._rehearsals[stage].change(**parameters)
         self._hub.change(change)
 
     def begin_stop(self) -> None:

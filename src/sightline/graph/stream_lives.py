@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import GraphError
+from sightline.graph.changes import Changes
 from sightline.graph.lane import Lane, LaneOptions
 from sightline.graph.modes import Mode
 from sightline.graph.report import StreamReport
@@ -56,6 +57,7 @@ class StreamLives:
 
     Attributes:
         has_begun: Frames are processed; before, what cannot be opened ends the graph.
+        changes: What was changed of stages, for handlers and lanes that come later.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class StreamLives:
         wakeup: Wakeup,
     ) -> None:
         self.has_begun = False
+        self.changes = Changes()
         self._options = plan
         self._report = report
         self._inlets = inlets
@@ -75,6 +78,7 @@ class StreamLives:
         self._wakeup = wakeup
         self._came_back: deque[FrameRecord] = deque()
         self._opened: deque[StreamState] = deque()
+        self._refused: deque[tuple[str, dict[str, Any]]] = deque()
         self._closed: deque[tuple[StreamState, Exception | None]] = deque()
 
     def attend(self) -> None:
@@ -83,10 +87,19 @@ class StreamLives:
         came_back = self._came_back
         while came_back:  # before their lane counts as closed
             self._traffic.came_back(came_back.popleft())
+        while self._refused:
+            self.changes.withdraw(*self._refused.popleft())
         while self._opened:
             self._lane_opened(self._opened.popleft())
         for state, error in closed:
             self._lane_closed(state, error)
+
+    def change(self, stage: str, parameters: dict[str, Any]) -> None:
+        """Change parameters of a stage in all lanes, and in those that come later."""
+        self.changes.note(stage, parameters)
+        for state in self._inlets.streams.values():
+            if state.lane is not None:
+                state.lane.change(stage, parameters)
 
     def add(self, spec: StreamSpec) -> str:
         """Open a source for a further stream; return its name, a stand-in until it is open.
@@ -174,6 +187,7 @@ class StreamLives:
             on_open=lambda: self._opened.append(state),
             on_end=lambda error: self._closed.append((state, error)),
             wake=self._wakeup.set,
+            on_refused=lambda stage, values: self._refused.append((stage, values)),
         )
         try:
             sinks = self._options.make_sinks(state.info)
@@ -185,6 +199,8 @@ class StreamLives:
             self.cut(state, "sinks failed")
             return
         state.lane = Lane(state.info, sinks, options)
+        for stage, parameters in self.changes:
+            state.lane.change(stage, parameters)
 
     def _lane_opened(self, state: StreamState) -> None:
         """Give up a stream that was added and whose sinks cannot be opened."""

@@ -103,10 +103,9 @@ class Workbench:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def change(self, stage: str, parameters: dict[str, object]) -> None:
-        """Change parameters of a stage, if it is one of this bench and takes the values."""
-        if stage in self._stages:
-            took_change(self._stages[stage], stage, parameters)
+    def change(self, stage: str, parameters: dict[str, object]) -> bool:
+        """Change parameters of a stage, if it is one of these; False: it refuses the values."""
+        return stage not in self._stages or took_change(self._stages[stage], stage, parameters)
 
     def process(self, works: Sequence[tuple[Work, Buffer | None]]) -> list[Finished]:
         """Take pieces of work of one step through its stages.

@@ -338,7 +338,7 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=12):
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, tag=13):
-    """Change parameters of a stage, from the next frame on.
+    """Change parameters of a stage, from the next frame on; a handler that refuses sends it back.
 
     Attributes:
         stage: Name of the stage in the pipeline.

@@ -288,6 +288,7 @@ def test_a_value_that_stages_refuse_once_they_are_open_changes_nothing_and_the_g
     with graphs.start([Read(), stage()], [paced("a")], [notes], handlers=1) as run:
         until(lambda: frames(run, "a") > 10)
         run.change(stage.name, value=1)
+        run.change(stage.name, value="unknown")
         run.change(stage.name, other="unknown")
         until(lambda: notes.data("a")[-1]["value"] == 1)
         (pid,) = processes_of(run, "handler").values()
@@ -296,8 +297,23 @@ def test_a_value_that_stages_refuse_once_they_are_open_changes_nothing_and_the_g
         before = frames(run, "a")
         until(lambda: frames(run, "a") > before + 20)
         assert run.stats()["handler_restarts"] == 1
-    last = notes.data("a")[-1]
-    assert (last["value"], last["other"]) == (1, 0)
+        run.add(paced("b", 20))
+        until(lambda: frames(run, "b") == 20)
+    for name in "ab":
+        last = notes.data(name)[-1]
+        assert (last["value"], last["other"]) == (1, 0)
+
+
+@pytest.mark.parametrize("stage", [Valued, ValuedInOrder])
+def test_a_change_is_of_the_run_and_leaves_the_stages_of_the_pipeline_as_they_were(graphs, stage):
+    notes, configured = Notes(), stage(5)
+    with graphs.start([Read(), configured], [paced("a")], [notes], handlers=1) as run:
+        until(lambda: frames(run, "a") > 10)
+        run.change(stage.name, value=1)
+        run.change(stage.name, other=2)
+        until(lambda: notes.data("a")[-1]["other"] == 2)
+    assert notes.data("a")[-1]["value"] == 1
+    assert (configured.value, configured.other) == (5, 0)
 
 
 def test_a_stream_that_no_sink_can_take_is_given_up_alone(graphs):

@@ -49,6 +49,18 @@ def test_what_is_changed_again_and_again_takes_no_more_memory():
     ]
 
 
+def test_what_several_handlers_refuse_again_and_again_leaves_what_all_have_taken():
+    changes = Changes()
+    changes.note("detect", {"confidence": 0.4})
+    for value in (-1, -2, -3):
+        changes.note("detect", {"confidence": value})
+        for _ in range(4):
+            changes.withdraw("detect", {"confidence": value})
+    changes.note("detect", {"size": 0})
+    changes.withdraw("detect", {"size": 0})
+    assert list(changes) == [("detect", {"confidence": 0.4})]
+
+
 def test_changes_are_repeated_as_they_were_made_so_that_a_bad_one_takes_no_other_with_it():
     changes = Changes()
     changes.note("valued", {"value": 1, "other": 2})
