@@ -11,6 +11,7 @@ from collections import deque
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from sightline import Detections, Losses, Scope, Stage, StreamInfo
@@ -299,6 +300,22 @@ class Read(Stage):
 
     def process(self, frame):
         return frame.replace(data={**frame.data, "read": number_of(frame.image)})
+
+
+class Threads(Stage):
+    """Puts into the data how many threads OpenCV may use; may choose itself how many."""
+
+    changes_image = False
+
+    def __init__(self, own=None):
+        self.own = own
+
+    def open(self):
+        if self.own is not None:
+            cv2.setNumThreads(self.own)
+
+    def process(self, frame):
+        return frame.replace(data={"threads": cv2.getNumThreads()})
 
 
 class Renew(Stage):

@@ -42,6 +42,8 @@ __all__ = ["HandlerOptions", "run_handler"]
 _WAIT_S = 1.0
 _UNTOLD_S = 0.0005
 """How long a result may wait for others, for the hub to be woken once for all."""
+_LARGE_PIXELS = 1_000_000
+"""Smaller images are done before another thread has woken, which then turns in vain for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class HandlerOptions:
         address: Where the hub listens.
         identity: What the hub calls this handler.
         steps: The plan of the pipeline, pickled by the parent process.
-        threads: How many threads OpenCV may use; handlers share the processors.
+        threads: How many threads OpenCV may use for large images; handlers share the processors.
     """
 
     address: str
@@ -65,7 +67,7 @@ def run_handler(options: HandlerOptions) -> None:
     """Work until told to stop; the main function of a handler process."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    cv2.setNumThreads(options.threads)
+    cv2.setNumThreads(1)
     link = connect_local(options.address, identity=options.identity)
     try:
         steps: list[Step] = pickle.loads(options.steps)  # noqa: S301 - from our own parent
@@ -84,7 +86,7 @@ def run_handler(options: HandlerOptions) -> None:
                 ]
             )
             link.send([encode(Ready())])
-            _work(link, bench)
+            _work(link, bench, options.threads)
     except Exception as error:  # noqa: BLE001 - process boundary: told to the hub
         link.send([encode(told_of(error))])
         link.wait(_WAIT_S)  # for the hub to read it and to say Stop
@@ -96,13 +98,17 @@ class _Stopped(Exception):  # noqa: N818 - not an error
     """The hub told the handler to stop."""
 
 
-def _work(link: Link, bench: Workbench) -> None:
+def _work(link: Link, bench: Workbench, threads: int) -> None:
     """Process what comes until `Stop`."""
     with suppress(_Stopped):
         while True:
             works = _take(link, bench)
             if not works:
                 link.wait(_WAIT_S)
+            elif threads > 1 and any(map(_is_large, works)):
+                if cv2.getNumThreads() == 1:  # no stage has chosen otherwise
+                    cv2.setNumThreads(threads)
+                threads = 1
             results: list[list[Buffer]] = []
             untold_s = time.monotonic()
             for batch in _batches(works, bench.batch_size):
@@ -113,6 +119,11 @@ def _work(link: Link, bench: Workbench) -> None:
                     link.send_all(results)
                     results, untold_s = [], now_s
             link.send_all(results)
+
+
+def _is_large(item: _Item) -> bool:
+    height, width, *_ = item[0].pixels.shape
+    return height * width >= _LARGE_PIXELS
 
 
 def _batches(works: list[_Item], size: int) -> Iterator[list[_Item]]:
