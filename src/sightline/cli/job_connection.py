@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sightline.cli.exits import Exit, status_of
+from sightline.cli.exits import Exit, status_of, worst
 from sightline.client.sync import Client
 from sightline.errors import ServiceError
 from sightline.settings import Settings
@@ -84,25 +84,29 @@ def _tell_wait(seconds: float, reason: str) -> None:
         click.echo(f"{begin}Waiting {seconds:.0f} s: {reason}", err=True)
 
 
-def each_job(job_ids: Iterable[str], act: Callable[[str], object]) -> Exit:
+def each_job(job_ids: Iterable[str], act: Callable[[str], Exit | None]) -> Exit:
     """Do something with each job; one that the service refuses does not end the others.
 
+    Args:
+        job_ids: The jobs.
+        act: What to do; gives the exit status for a job, or None if all is well.
+
     Returns:
-        The first status that is not `OK`.
+        The worst status.
 
     Raises:
         ServiceError: It would be the same with all: there is no answer, or no valid key.
     """
-    status = Exit.OK
+    statuses = []
     for job_id in job_ids:
         try:
-            act(job_id)
+            statuses.append(act(job_id) or Exit.OK)
         except ServiceError as error:
             if error.status in (None, _UNAUTHORIZED):
                 raise
-            click.echo(f"Error: {error}", err=True)
-            status = status or status_of(error)
-    return status
+            click.echo(f"Error: {job_id}: {error}", err=True)
+            statuses.append(status_of(error))
+    return worst(statuses)
 
 
 def print_job(job: RemoteJob, *, as_json: bool, err: bool = False) -> None:

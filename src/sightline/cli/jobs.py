@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.cli.download import DownloadBar
-from sightline.cli.exits import Exit
 from sightline.cli.job_connection import (
     connect,
     describe,
@@ -31,6 +30,7 @@ from sightline.pipeline.outputs import ALL_FORMATS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sightline.cli.exits import Exit
     from sightline.client.answers import RemoteJob
     from sightline.client.sync import Client
 
@@ -93,7 +93,7 @@ def submit(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     Exit status, with --wait: 0 done; 1 a job failed; 3 done, but part of a video could not be
-    decoded; 130 canceled. With several videos, the first that is not 0. 2 without answer.
+    decoded; 130 canceled; 2 refused, or no answer. With several videos, the worst of 2, 1, 130, 3.
     """  # noqa: D301 - \b is click's mark for a paragraph that it must not wrap
     options = _options(given)
     for video in given["videos"]:
@@ -279,29 +279,32 @@ def _submit_each(client: Client, options: JobOptions, given: dict[str, Any]) -> 
 
 
 def _wait(ctx: click.Context, client: Client, job_ids: list[str], given: dict[str, Any]) -> None:
-    """Wait for jobs, one after the other, and end with the exit status that they give."""
-    status = Exit.OK
-    for job_id in job_ids:
+    """Wait for jobs, one after the other, and end with the worst exit status of them."""
+
+    def wait_for(job_id: str) -> Exit:
         job = client.wait(job_id) if given["quiet"] else _follow(client, job_id)
         if not given["as_json"]:
             warn_of(job)
         print_job(job, as_json=given["as_json"])
-        status = status or exit_of(job)
-    ctx.exit(status)
+        return exit_of(job)
+
+    ctx.exit(each_job(job_ids, wait_for))
 
 
 def _follow(client: Client, job_id: str) -> RemoteJob:
     """Show the progress of a job on standard error: in place on a terminal, else as lines."""
     terminal = sys.stderr.isatty()
     shown_at = 0.0
-    for job in client.events(job_id):
-        if job.terminal:
-            break
+    try:
+        for job in client.events(job_id):
+            if job.terminal:
+                break
+            if terminal:
+                click.echo(f"\r\x1b[K{describe(job)}", err=True, nl=False)
+            elif time.monotonic() > shown_at + _LINE_EVERY_S:
+                shown_at = time.monotonic()
+                click.echo(describe(job), err=True)
+    finally:
         if terminal:
-            click.echo(f"\r\x1b[K{describe(job)}", err=True, nl=False)
-        elif time.monotonic() > shown_at + _LINE_EVERY_S:
-            shown_at = time.monotonic()
-            click.echo(describe(job), err=True)
-    if terminal:
-        click.echo("\r\x1b[K", err=True, nl=False)
+            click.echo("\r\x1b[K", err=True, nl=False)
     return job

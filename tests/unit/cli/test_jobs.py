@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from tests.unit.client.remote_job import job_document
 
 from sightline.cli import job_connection
-from sightline.cli.jobs import cancel, delete, retry, submit
+from sightline.cli.jobs import cancel, delete, retry, submit, wait
 from sightline.client.sync import Client
 from sightline.errors import MediaError, ServiceError
 
@@ -47,15 +47,54 @@ def test_a_job_that_is_refused_does_not_keep_the_others(serve, command):
     assert asked == ["bad", "good", "worse"]
     assert done.exit_code == 2
     assert done.stderr == (
-        "Error: the service refused: No - job bad is not fit\n"
-        "Error: the service refused: No - job worse is not fit\n"
+        "Error: bad: the service refused: No - job bad is not fit\n"
+        "Error: worse: the service refused: No - job worse is not fit\n"
     )
     assert done.stdout.startswith("good  queued") == (command is not delete)
 
 
-def test_a_key_that_is_refused_is_told_of_once(serve):
+@pytest.mark.parametrize(
+    ("job_ids", "status"),
+    [
+        (["succeeded", "partly"], 3),
+        (["partly", "canceled", "succeeded"], 130),
+        (["canceled", "failed", "partly"], 1),
+        (["failed", "unknown", "succeeded"], 2),
+        (["unknown", "failed"], 2),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--quiet"]])
+def test_all_jobs_are_waited_for_and_the_worst_of_them_tells_the_exit_status(
+    serve, job_ids, status, options
+):
+    def answer(request):
+        job_id = request.url.path.split("/")[3]
+        if job_id == "unknown":
+            return refusal(404, "there is no job of this id")
+        state = {"partly": "succeeded"}.get(job_id, job_id)
+        job = job_document(
+            id=job_id,
+            status=state,
+            terminal=True,
+            error={"message": "it is no video"} if job_id == "failed" else None,
+            warnings=["a packet is damaged"] if job_id == "partly" else [],
+        )
+        return httpx.Response(200, json=job)
+
+    serve(answer)
+    done = CliRunner().invoke(wait, [*job_ids, *options])
+    told = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert list(told) == [job_id for job_id in job_ids if job_id != "unknown"]
+    assert "failed" not in told or "it is no video" in told["failed"]
+    refused = "Error: unknown: the service refused: No - there is no job of this id\n"
+    assert (refused in done.stderr) == ("unknown" in job_ids)
+    assert done.exit_code == status
+
+
+@pytest.mark.parametrize("command", [cancel, wait])
+def test_a_key_that_is_refused_is_told_of_once(serve, command):
     serve(lambda request: refusal(401, "the key is unknown"))
-    done = CliRunner().invoke(cancel, ["one", "two"])
+    done = CliRunner().invoke(command, ["one", "two"])
     assert str(done.exception).startswith("the service at ")
     assert "needs a key" in str(done.exception)
     assert done.stderr == ""
