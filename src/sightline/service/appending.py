@@ -154,8 +154,8 @@ async def append_body(
 
     Raises:
         BodyCutError: The client is gone.
-        ProblemError: The body is too long, too slow, or has another checksum, or the disk is full;
-            status 413, 408, 460 or 507.
+        ProblemError: The body is too long, too slow, no longer allowed, or has another checksum, or
+            the disk is full; status 413, 408, 401, 460 or 507.
     """
     begun_at = file.size
     writer = BlockWriter(file, algorithm=checksum.algorithm if checksum is not None else "")

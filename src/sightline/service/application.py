@@ -90,7 +90,7 @@ def _routers(services: Services) -> tuple[APIRouter, ...]:
         pipelines.router,
         streams.router,
         short_form.router,
-        tus_router(services.uploads),
+        tus_router(services.uploads, access.authenticator),
         session_router(access.authenticator, access.cookies, access.secret, clock=services.clock),
         operation.router,
         page.router,

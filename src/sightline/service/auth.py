@@ -5,10 +5,11 @@ reachable from its own machine only and has never had a key, everybody is the lo
 """
 
 import hashlib
+import logging
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +18,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request, cookie_parser
 
 from sightline.errors import SightlineError
+from sightline.jobs.sql.engines import DatabaseError
 from sightline.service.keys import Key, KeyStore
 from sightline.service.origin import is_loopback
 from sightline.service.owner import Owner, Scope
@@ -36,6 +38,8 @@ __all__ = [
     "reads",
     "writes",
 ]
+
+_log = logging.getLogger(__name__)
 
 _WRONG_KEYS = Rate(per_second=1 / 6, burst=10)
 _TRUSTED_S = 1.0
@@ -146,6 +150,33 @@ class Authenticator:
             known.add("")
         return known
 
+    async def while_known(self, owner: Owner, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Give the pieces of a body on, as long as their sender would be let in.
+
+        That is looked up when a piece comes, once a second at most.
+
+        Raises:
+            ProblemError: The key was revoked, or there is one where none was needed; status 401.
+        """
+        trusted_until_s = time.monotonic() + _TRUSTED_S
+        async for piece in pieces:
+            if time.monotonic() >= trusted_until_s:
+                await self._check_still_known(owner)
+                trusted_until_s = time.monotonic() + _TRUSTED_S
+            yield piece
+
+    async def _check_still_known(self, owner: Owner) -> None:
+        try:
+            known = await self.still_known([owner.id])
+        except DatabaseError as error:
+            # A long upload outlives that; nothing comes of it before the database is back.
+            _log.warning("the key of an upload under way could not be looked up: %s", error)
+            return
+        if owner.id not in known:
+            detail = "the key was revoked" if owner.id else "a key is needed from now on"
+            # The rest of the body would be awaited if the connection were to stay.
+            raise _unauthorized(detail, Connection="close")
+
     async def _key_of_session(self, key_id: str) -> Key | None:
         return await self._known_or(key_id, lambda: self._keys.get_active(key_id))
 
@@ -253,5 +284,5 @@ def _with_scope(request: Request, scope: Scope) -> Owner:
     return owner
 
 
-def _unauthorized(detail: str) -> ProblemError:
-    return ProblemError("unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+def _unauthorized(detail: str, **headers: str) -> ProblemError:
+    return ProblemError("unauthorized", detail, headers={"WWW-Authenticate": "Bearer", **headers})

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
     from starlette.requests import Request
 
+    from sightline.service.auth import Authenticator
     from sightline.service.owner import Owner
     from sightline.service.upload_file import UploadFile
     from sightline.service.uploads import Upload, Uploads
@@ -49,20 +50,30 @@ class ReceivedForm:
     sha256: str
 
 
-async def receive_multipart(request: Request, uploads: Uploads, owner: Owner) -> ReceivedForm:
+async def receive_multipart(
+    request: Request, uploads: Uploads, owner: Owner, *, authenticator: Authenticator
+) -> ReceivedForm:
     """Receive a form with at most one file, in the part "file".
 
     The upload is to be claimed or dropped by the caller; otherwise it expires.
 
+    Args:
+        request: Has the form.
+        uploads: Keeps the file.
+        owner: Who sends it.
+        authenticator: Tells whether the owner still may.
+
     Raises:
         ProblemError: The form is malformed, too large or too slow, its length is not told, the
-            owner's quota is used up, or the disk is full; status 400, 413, 408, 411, 429 or 507.
+            owner's key is revoked or quota used up, or the disk is full; status 400, 413, 408, 411,
+            401, 429 or 507.
     """
     length = _length(request, uploads.most_bytes(owner))
     form = _Form(_boundary(request))
     receiver = _FileReceiver(uploads, owner, length=length)
     try:
-        async for piece in received(request.receive, uploads.limits.pace):
+        pieces = received(request.receive, uploads.limits.pace)
+        async for piece in authenticator.while_known(owner, pieces):
             form.feed(piece)
             await receiver.take(form)
         if not form.ended:

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sightline.service.appending import CHECKSUMS, Checksum, Writers, append_body
-from sightline.service.auth import writes
+from sightline.service.auth import Authenticator, writes
 from sightline.service.body import BodyCutError, received
 from sightline.service.problems import ProblemError
 from sightline.service.uploads import Upload, Uploads
@@ -34,13 +34,17 @@ _MOST_DIGITS = 18
 _PATH = "/v1/uploads"
 
 
-def tus_router(uploads: Uploads) -> APIRouter:
+def tus_router(uploads: Uploads, authenticator: Authenticator) -> APIRouter:
     """Make the routes `/v1/uploads` and `/v1/uploads/{upload_id}`.
 
     They are left out of the OpenAPI document: the protocol describes them, and clients of it
     speak to them.
+
+    Args:
+        uploads: Keeps the uploads.
+        authenticator: Tells of whoever sends a body whether that is still allowed.
     """
-    routes = _Tus(uploads)
+    routes = _Tus(uploads, authenticator)
     router = APIRouter(prefix=_PATH, include_in_schema=False)
     router.add_api_route("", routes.create, methods=["POST"])
     router.add_api_route("", routes.describe, methods=["OPTIONS"])
@@ -54,8 +58,9 @@ def tus_router(uploads: Uploads) -> APIRouter:
 
 
 class _Tus:
-    def __init__(self, uploads: Uploads) -> None:
+    def __init__(self, uploads: Uploads, authenticator: Authenticator) -> None:
         self._uploads = uploads
+        self._authenticator = authenticator
         self._writers = Writers()
 
     async def describe(self) -> Response:
@@ -157,7 +162,8 @@ class _Tus:
                 _check_offset(file.size, offset)
                 room = _room(request, upload.length - offset)
                 pieces = received(request.receive, self._uploads.limits.pace)
-                await append_body(file, pieces, room=room, checksum=checksum)
+                allowed = self._authenticator.while_known(writes(request), pieces)
+                await append_body(file, allowed, room=room, checksum=checksum)
             finally:
                 try:
                     with anyio.CancelScope(shield=True):

@@ -4,7 +4,7 @@ import socket
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -23,7 +23,7 @@ from sightline.service.uploads import Uploads
 from sightline.settings import Settings
 from sightline.transport.tcp_listener import listen_tcp
 
-__all__ = ["make_services", "receive_head", "served", "wait_for"]
+__all__ = ["drip", "make_services", "receive_head", "served", "wait_for"]
 
 _DEADLINE_S = 20.0
 
@@ -68,6 +68,17 @@ def receive_head(connection):
         assert piece, f"the connection ended after {head!r}"
         head += piece
     return head.partition(b"\r\n\r\n")[0].decode()
+
+
+def drip(connection, piece, *, seconds):
+    """Send a piece again and again until an answer begins, for so long at most; return it."""
+    connection.settimeout(0.05)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        connection.sendall(piece)
+        with suppress(TimeoutError):
+            return connection.recv(4096)
+    return b""
 
 
 def wait_for(condition):

@@ -47,7 +47,12 @@ def make_receiver(services):
 
     @application.post("/v1/jobs")
     async def receive(request: Request) -> dict:
-        form = await receive_multipart(request, services.uploads, request.state.identity.owner)
+        form = await receive_multipart(
+            request,
+            services.uploads,
+            request.state.identity.owner,
+            authenticator=services.access.authenticator,
+        )
         upload = form.upload
         return {
             "fields": form.fields,
@@ -181,4 +186,22 @@ def test_of_a_client_that_stalls_or_leaves_nothing_stays(services, address, stay
         serving.wait_for(lambda: stored(services))
         if stays:
             assert " 408 " in serving.receive_head(connection)
+    serving.wait_for(lambda: not stored(services))
+
+
+def test_of_a_form_whose_key_is_revoked_meanwhile_nothing_stays(services, address):
+    keys = KeyStore(services.database)
+    made = keys.create("ann", scopes=[Scope.WRITE], now_s=1.0)
+    body = part("file", CONTENT)
+    with socket.create_connection(address, timeout=20) as connection:
+        head = (
+            "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n"
+            f"Content-Length: {len(body)}\r\nX-API-Key: {made.secret}\r\n"
+            "Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body[:3_000_000])
+        serving.wait_for(lambda: stored(services))
+        keys.revoke(made.key.owner.id, now_s=2.0)
+        answer = serving.drip(connection, body[:100], seconds=10)
+    assert answer.startswith(b"HTTP/1.1 401 ")
     serving.wait_for(lambda: not stored(services))

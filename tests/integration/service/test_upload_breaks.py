@@ -8,11 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
-from tests.integration.service.served import make_services, receive_head, served, wait_for
+from tests.integration.service.served import (
+    drip,
+    make_services,
+    receive_head,
+    served,
+    wait_for,
+)
 
+from sightline.jobs.sql.database import DatabaseError
 from sightline.service.body import Pace
+from sightline.service.keys import KeyStore
+from sightline.service.owner import Scope
 from sightline.service.uploads import UploadLimits
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -48,8 +58,8 @@ def ask(address, method, path, **headers):
     return answer
 
 
-def begin(address):
-    answer = ask(address, "POST", "/v1/uploads", **{"Upload-Length": str(len(CONTENT))})
+def begin(address, **headers):
+    answer = ask(address, "POST", "/v1/uploads", **{"Upload-Length": str(len(CONTENT))}, **headers)
     assert answer.status == 201
     return answer.headers["location"]
 
@@ -141,6 +151,62 @@ def test_deleting_ends_the_request_that_writes(services, address):
         wait_for(lambda: is_locked(services, place))
         assert ask(address, "DELETE", place).status == 204
     assert not file_of(services, place).exists()
+
+
+@pytest.fixture
+def key(services):
+    """A key and the header with its secret."""
+    new = KeyStore(services.database).create("ann", scopes=[Scope.WRITE], now_s=1.0)
+    return new.key.owner.id, {"X-API-Key": new.secret}
+
+
+def test_a_key_that_is_revoked_ends_its_uploads_under_way(services, address, key):
+    key_id, headers = key
+    place = begin(address, **headers)
+    with start_patch(address, place, at=0, **headers) as connection:
+        connection.sendall(CONTENT[:1000])
+        wait_for(lambda: is_locked(services, place))
+        KeyStore(services.database).revoke(key_id, now_s=2.0)
+        answer = drip(connection, CONTENT[:100], seconds=10).lower()
+    assert answer.startswith(b"http/1.1 401 ")
+    assert b"\r\nconnection: close\r\n" in answer
+    assert b"\r\ntus-resumable: 1.0.0\r\n" in answer
+    wait_for(lambda: not is_locked(services, place))
+    assert ask(address, "HEAD", place, **headers).status == 401
+
+
+def test_who_needed_no_key_uploads_nothing_more_once_there_is_one(services, address, request):
+    place = begin(address)
+    with start_patch(address, place, at=0) as connection:
+        connection.sendall(CONTENT[:1000])
+        wait_for(lambda: is_locked(services, place))
+        request.getfixturevalue("key")
+        assert drip(connection, CONTENT[:100], seconds=10).startswith(b"HTTP/1.1 401 ")
+
+
+def test_an_upload_goes_on_while_the_database_cannot_tell_of_its_key(
+    services, address, key, monkeypatch
+):
+    _, headers = key
+    place = begin(address, **headers)
+    asked = []
+
+    def fail(_store, key_ids):
+        asked.append(key_ids)
+        raise DatabaseError("it is away")
+
+    monkeypatch.setattr(KeyStore, "active", fail)
+    with start_patch(address, place, at=0, length=3000, **headers) as connection:
+        sent = 0
+        connection.settimeout(0.05)
+        while len(asked) < 2:
+            connection.sendall(CONTENT[sent : sent + 10])
+            sent += 10
+            with suppress(TimeoutError):
+                pytest.fail(f"there is an answer: {connection.recv(4096)}")
+        connection.sendall(CONTENT[sent:3000])
+        assert " 204 " in receive_head(connection)
+    assert file_of(services, place).read_bytes() == CONTENT[:3000]
 
 
 @hasty

@@ -109,8 +109,10 @@ async def _from_json(visit: Visit, key: str | None, earlier: EarlierSubmission |
 
 
 async def _from_form(visit: Visit, key: str | None, earlier: EarlierSubmission | None) -> Job:
-    uploads = visit.services.uploads
-    form = await receive_multipart(visit.request, uploads, visit.owner)
+    uploads, access = visit.services.uploads, visit.services.access
+    form = await receive_multipart(
+        visit.request, uploads, visit.owner, authenticator=access.authenticator
+    )
     job = None
     try:
         upload = _only_file(form)
