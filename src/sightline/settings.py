@@ -16,6 +16,8 @@ __all__ = ["Settings"]
 
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 _DEFAULT_SERVER_URL = "http://127.0.0.1:8080"
+_STATEMENT_TIMEOUT_S = 30.0
+_DAY_S = 86400.0
 
 
 def _default_cache_dir() -> Path:
@@ -52,6 +54,8 @@ class Settings:
         server_key: The key for it; None where it asks for none.
         database_url: Database of the job service; None: SQLite in its folder.
         broker_url: Broker that wakes its workers; None: they run inside the service.
+        statement_timeout_s: How long a PostgreSQL database may take for one statement of the
+            interface; 0: any time.
     """
 
     cache_dir: Path = field(default_factory=_default_cache_dir)
@@ -64,6 +68,14 @@ class Settings:
     server_key: str | None = field(default=None, repr=False)
     database_url: str | None = field(default=None, repr=False)
     broker_url: str | None = field(default=None, repr=False)
+    statement_timeout_s: float = _STATEMENT_TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.statement_timeout_s <= _DAY_S:
+            raise SightlineError(
+                "SIGHTLINE_STATEMENT_TIMEOUT_S must be from 0 to a day of seconds, "
+                f"but is {self.statement_timeout_s:g}"
+            )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -96,7 +108,18 @@ class Settings:
             server_key=environ.get("SIGHTLINE_SERVER_KEY") or None,
             database_url=environ.get("SIGHTLINE_DATABASE_URL") or None,
             broker_url=environ.get("SIGHTLINE_BROKER_URL") or None,
+            statement_timeout_s=_statement_timeout_s(environ),
         )
+
+
+def _statement_timeout_s(environ: Mapping[str, str]) -> float:
+    text = environ.get("SIGHTLINE_STATEMENT_TIMEOUT_S")
+    try:
+        return float(text) if text else _STATEMENT_TIMEOUT_S
+    except ValueError:
+        raise SightlineError(
+            f"SIGHTLINE_STATEMENT_TIMEOUT_S must be a number of seconds, but is {text!r}"
+        ) from None
 
 
 def _runtime_dir(environ: Mapping[str, str]) -> Path:

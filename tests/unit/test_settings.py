@@ -27,6 +27,7 @@ def test_variables_are_read():
             "SIGHTLINE_ARTIFACTS_URL": "s3://videos/jobs",
             "SIGHTLINE_SERVER_URL": "https://jobs.example",
             "SIGHTLINE_SERVER_KEY": "sl_secret",
+            "SIGHTLINE_STATEMENT_TIMEOUT_S": "2.5",
         }
     )
 
@@ -39,6 +40,7 @@ def test_variables_are_read():
         artifacts_url="s3://videos/jobs",
         server_url="https://jobs.example",
         server_key="sl_secret",
+        statement_timeout_s=2.5,
     )
 
 
@@ -62,6 +64,7 @@ def test_empty_variables_count_as_not_set():
         "SIGHTLINE_MODEL_BASE_URL",
         "SIGHTLINE_RUNTIME_DIR",
         "XDG_RUNTIME_DIR",
+        "SIGHTLINE_STATEMENT_TIMEOUT_S",
     )
 
     assert Settings.from_environment(dict.fromkeys(names, "")) == Settings()
@@ -69,7 +72,13 @@ def test_empty_variables_count_as_not_set():
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("SIGHTLINE_OFFLINE", "maybe"), ("SIGHTLINE_MODEL_BASE_URL", "mirror.example")],
+    [
+        ("SIGHTLINE_OFFLINE", "maybe"),
+        ("SIGHTLINE_MODEL_BASE_URL", "mirror.example"),
+        ("SIGHTLINE_STATEMENT_TIMEOUT_S", "soon"),
+        ("SIGHTLINE_STATEMENT_TIMEOUT_S", "-1"),
+        ("SIGHTLINE_STATEMENT_TIMEOUT_S", "nan"),
+    ],
 )
 def test_a_value_that_makes_no_sense_is_an_error_that_names_the_variable(variable, value):
     with pytest.raises(SightlineError, match=f"{variable}.*{value}"):

@@ -21,7 +21,7 @@ from starlette.routing import Match
 
 from sightline.jobs.artifacts import ArtifactError
 from sightline.jobs.pipelines import MOST_FAULTS
-from sightline.jobs.sql.engines import DatabaseError
+from sightline.jobs.sql.engines import DatabaseError, StatementTimeoutError
 from sightline.jobs.store import IdempotencyConflictError, JobStateError, UnknownJobError
 
 if TYPE_CHECKING:
@@ -190,11 +190,7 @@ def _problem(request: Request, error: Exception) -> ProblemError:
         case JobStateError():
             problem = ProblemError("job-state", str(error))
         case DatabaseError():
-            _log.error(
-                "request failed request=%s path=%s error=%s", *_request_and_path(request), error
-            )
-            detail = "the database of the service cannot be reached; try again later"
-            problem = ProblemError("unavailable", detail, headers={"Retry-After": "5"})
+            problem = _without_database(request, error)
         case IdempotencyConflictError():
             problem = ProblemError("idempotency-conflict", str(error))
         case RequestValidationError():
@@ -212,6 +208,15 @@ def _problem(request: Request, error: Exception) -> ProblemError:
 
 def _request_and_path(request: Request) -> tuple[str | None, str]:
     return _request_id(request), request.url.path
+
+
+def _without_database(request: Request, error: DatabaseError) -> ProblemError:
+    _log.error("request failed request=%s path=%s error=%s", *_request_and_path(request), error)
+    if isinstance(error, StatementTimeoutError):
+        detail = "the database of the service took too long for this; try again later"
+        return ProblemError("unavailable", detail, headers={"Retry-After": "10"})
+    detail = "the database of the service cannot be reached; try again later"
+    return ProblemError("unavailable", detail, headers={"Retry-After": "5"})
 
 
 def _unavailable(request: Request, error: ArtifactError) -> ProblemError:

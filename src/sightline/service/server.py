@@ -84,7 +84,7 @@ def serve(options: ServeOptions, *, on_ready: Callable[[str], None] = lambda _: 
         stack.enter_context(DataFolderLock(options.data_dir))
         storage = _open_storage(options)
         stack.callback(storage.artifacts.close)
-        database = Database(database_url(options.settings.database_url, options.data_dir))
+        database = _open_database(options)
         stack.callback(database.close)
         database.migrate()
         database.clock()  # having been asked once, it never fails
@@ -95,6 +95,13 @@ def serve(options: ServeOptions, *, on_ready: Callable[[str], None] = lambda _: 
         server = Server(configuration(application, options), application.state.watcher)
         server.when_ready = partial(on_ready, web_address(listener))
         server.run([listener])
+
+
+def _open_database(options: ServeOptions) -> Database:
+    """Open the database for this process; its workers open it for themselves, without a limit."""
+    settings = options.settings
+    url = database_url(settings.database_url, options.data_dir)
+    return Database(url, statement_timeout_s=settings.statement_timeout_s)
 
 
 def _open_storage(options: ServeOptions) -> Storage:

@@ -5,20 +5,28 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
+from tests.job_service import until
 from tests.job_values import ALL_KINDS, POLICY, a_job, a_video, claim
 
 from sightline.jobs.sql import schema
 from sightline.jobs.sql.database import Database
+from sightline.jobs.sql.locks import hold_name
+from sightline.jobs.sql_store import SqlJobStore
 from sightline.jobs.states import Priority, Queue
 from sightline.jobs.store import Ingested
 from sightline.jobs.worker_board import WorkerBoard, WorkerCard
+from sightline.jobs.workplace import WorkOptions, open_workplace
+from sightline.service import server
+from sightline.service.access import Access
 from sightline.service.audit import Action, AuditLog
 from sightline.service.keys import KeyStore
+from sightline.service.options import ServeOptions
 from sightline.service.owner import KeyLimits, Owner, Scope
 from sightline.service.problems import ProblemError
 from sightline.service.quota import Quota
 from sightline.service.rate_limit import RateLimiter
 from sightline.service.uploads import UploadLimits, Uploads
+from sightline.settings import Settings
 
 ANN = Owner(id="ann", name="ann", scopes=frozenset(Scope), limits=KeyLimits(upload_bytes=100))
 
@@ -75,6 +83,83 @@ def test_a_database_that_is_away_is_told_to_clients_as_for_a_while(client, postg
     assert ready.json()["detail"] == "the database does not answer"
     assert "the database does not answer: " in caplog.text
     assert client.get("/v1/jobs").status_code == 200
+
+
+@pytest.fixture
+def hasty(services, postgres_url):
+    """The same services, whose database may take 0.3 s for a statement."""
+    with Database(postgres_url, statement_timeout_s=0.3) as database:
+        store = SqlJobStore(database)
+        access = Access.over(database, store, secret=services.access.secret, local=True)
+        yield dataclasses.replace(services, database=database, store=store, access=access)
+
+
+def test_what_the_database_takes_too_long_for_is_told_as_for_a_while(
+    hasty, connect, postgres, caplog
+):
+    client = connect(hasty)
+    asked = {"json": {"source_url": "https://example.org/a.mp4"}}
+    assert client.get("/v1/jobs").status_code == 200
+    with postgres.connect("migrated") as other, other.transaction():
+        other.execute("LOCK TABLE jobs")
+        reads = [client.begin("GET", "/v1/jobs") for _ in range(25)]  # more than connections
+        answers = [
+            answer.result(30) for answer in (*reads, client.begin("POST", "/v1/jobs", **asked))
+        ]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        assert problem["type"] == "urn:sightline:problem:unavailable"
+        assert problem["detail"] == (
+            "the database of the service took too long for this; try again later"
+        )
+    assert "canceling statement due to statement timeout" in caplog.text
+    assert hasty.database._engine.pool.checkedout() == 0
+    backends = {backend_of(hasty.database) for _ in range(5)}
+    assert client.get("/v1/jobs").status_code == 200
+    assert client.post("/v1/jobs", **asked).status_code == 202
+    assert backend_of(hasty.database) in backends, "its connections are as good as before"
+
+
+def backend_of(database):
+    with database.ask() as connection:
+        return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+
+def limit_of(database):
+    with database.ask() as connection:
+        return connection.exec_driver_sql("SHOW statement_timeout").scalar_one()
+
+
+def test_the_interface_has_a_limit_for_statements_and_workers_have_none(tmp_path, postgres_url):
+    for given, limit in (({}, "30s"), ({"statement_timeout_s": 7.5}, "7500ms")):
+        settings = Settings(database_url=postgres_url, **given)
+        with server._open_database(ServeOptions(data_dir=tmp_path, settings=settings)) as database:
+            assert limit_of(database) == limit
+    with open_workplace(postgres_url, tmp_path, options=WorkOptions()) as place:
+        assert limit_of(place.store._database) == "0"
+
+
+def test_tables_may_be_brought_up_to_date_for_as_long_as_it_takes(postgres):
+    with postgres.database() as name, Database(postgres.url(name)) as other:
+        hasty = Database(postgres.url(name), statement_timeout_s=0.05)
+        with hasty, postgres.connect(name) as observer, ThreadPoolExecutor(1) as pool:
+            with other.write() as connection:
+                hold_name(connection, "sightline", "migration")
+                migrated = pool.submit(hasty.migrate)
+                until(lambda: migrated.done() or longest_wait_s(observer) > 0.2)
+            migrated.result(30)
+        assert SqlJobStore(other).count() == 0
+
+
+def longest_wait_s(connection):
+    """Tell for how long anybody in the database of a connection has waited for a lock."""
+    waiting = connection.execute(
+        "SELECT max(extract(epoch FROM clock_timestamp() - query_start)) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    return waiting.fetchone()[0] or 0
 
 
 @pytest.mark.parametrize("character", ["%00", "%01", "%ff"])

@@ -18,7 +18,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sightline.jobs.sql.clock import ServerClock
-from sightline.jobs.sql.engines import DatabaseError, make_engine, shown
+from sightline.jobs.sql.engines import DatabaseError, StatementTimeoutError, make_engine, shown
 from sightline.jobs.sql.locks import hold_name
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ __all__ = ["Database", "DatabaseError", "database_in", "database_url"]
 
 _AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """The database cannot be reached, has closed the connection, or cannot do it at the moment."""
+_TOOK_TOO_LONG = ("57014", "55P03")
+"""PostgreSQL has given up a statement, or its waiting for a lock; the connection is as before."""
 
 
 class Database:
@@ -42,6 +44,8 @@ class Database:
     Args:
         url: Such as `sqlite:////var/lib/sightline/jobs.sqlite`, or
             `postgresql://user:password@host/name`.
+        statement_timeout_s: What PostgreSQL does not finish within this time, it gives up; 0: it
+            may take any time, as migrations always may.
 
     Attributes:
         url: The same, as SQLAlchemy writes it, without the password.
@@ -53,8 +57,8 @@ class Database:
         MissingExtraError: The driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = make_engine(url)
+    def __init__(self, url: str, *, statement_timeout_s: float = 0.0) -> None:
+        self._engine = make_engine(url, statement_timeout_s=statement_timeout_s)
         self.url = shown(self._engine.url)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self.clock: Callable[[], float] = time.time if self._is_sqlite else ServerClock(self)
@@ -120,8 +124,11 @@ class Database:
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> DatabaseError:
-        cause = " ".join(str(getattr(error, "orig", None) or error).split())
-        return DatabaseError(f"cannot use the database {self.url}: {cause}")
+        origin = getattr(error, "orig", None) or error
+        cause = " ".join(str(origin).split())
+        is_slow = getattr(origin, "sqlstate", None) in _TOOK_TOO_LONG
+        kind = StatementTimeoutError if is_slow else DatabaseError
+        return kind(f"cannot use the database {self.url}: {cause}")
 
     def change_count(self) -> int | None:
         """Give a number that is another one when anybody has committed anything since the last.
@@ -160,6 +167,8 @@ class Database:
             if self._is_sqlite:
                 self._use_write_ahead_log()
             with self.write(durable=True) as connection:
+                if not self._is_sqlite:
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
                 hold_name(connection, "sightline", "migration")
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +17,7 @@ from sightline.errors import MissingExtraError, SightlineError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-__all__ = ["WAIT_S", "DatabaseError", "make_engine", "shown"]
+__all__ = ["WAIT_S", "DatabaseError", "StatementTimeoutError", "make_engine", "shown"]
 
 WAIT_S = 60.0
 """How long a transaction waits for another one, or for a connection."""
@@ -32,8 +34,17 @@ class DatabaseError(SightlineError, OSError):
     """The database cannot be reached or opened, or is of a version that is not known here."""
 
 
-def make_engine(url: str) -> Engine:
+class StatementTimeoutError(DatabaseError):
+    """The database took longer for a statement than it may, and has given it up."""
+
+
+def make_engine(url: str, *, statement_timeout_s: float = 0.0) -> Engine:
     """Make the engine of a database; connects to nothing.
+
+    Args:
+        url: Of the database.
+        statement_timeout_s: What PostgreSQL does not finish within this time, it gives up; 0: it
+            may take any time. SQLite knows no such limit.
 
     Raises:
         DatabaseError: The address makes no sense, or names another kind of database.
@@ -53,7 +64,7 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        event.listen(engine, "connect", _prepare_postgres)
+        event.listen(engine, "connect", partial(_prepare_postgres, statement_timeout_s))
     return engine
 
 
@@ -124,7 +135,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _prepare_postgres(connection: Any, _record: object) -> None:
+def _prepare_postgres(statement_timeout_s: float, connection: Any, _record: object) -> None:
     """Set up a new connection to PostgreSQL."""
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -134,4 +145,6 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
         cursor.execute(f"SET lock_timeout = {WAIT_S * 1000:.0f}")
         # A machine that vanishes in the middle of a transaction must not hold a job for hours.
         cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_S * 1000:.0f}")
+        if statement_timeout_s:
+            cursor.execute(f"SET statement_timeout = {math.ceil(statement_timeout_s * 1000)}")
     connection.autocommit = False
