@@ -1,14 +1,13 @@
 // The detections of a job as a list that loads as it is scrolled.
 
-import { byId, make, setHidden, setText } from "./element.js";
+import { byId, make, setText } from "./element.js";
 import { colorOf } from "./palette.js";
 import { clock, share } from "./text.js";
+import { Trouble } from "./trouble.js";
 import { VirtualList } from "./virtual_list.js";
 
 const ROW_PX = 30;
 const PAGE = 200;
-const FIRST_RETRY_MS = 2000;
-const LONGEST_RETRY_MS = 30_000;
 
 export class DetectionsView {
   #results;
@@ -17,9 +16,7 @@ export class DetectionsView {
   #more = false;
   #query = { track: null, classes: [] };
   #loading = null;
-  #failed = false;
-  #retry = null;
-  #retryMs = FIRST_RETRY_MS;
+  #trouble;
   #onChange;
 
   /**
@@ -29,14 +26,17 @@ export class DetectionsView {
   constructor(results, { onPick, onChange }) {
     this.#results = results;
     this.#onChange = onChange;
+    this.#trouble = new Trouble("detections", {
+      again: () => this.#load(),
+      focus: () => byId("detection-rows"),
+    });
     this.#list = new VirtualList(byId("detection-rows"), {
       rowPx: ROW_PX,
       makeRow: () => make("div", { class: "row detection-row" }, ...Array.from({ length: 5 }, () => make("span", {}))),
       showRow: showDetection,
       onActivate: onPick,
-      onEnd: () => this.#failed || this.#load(),
+      onEnd: () => this.#trouble.told || this.#load(),
     });
-    byId("detections-again").addEventListener("click", () => this.#load());
   }
 
   /** Begin anew with other detections. */
@@ -53,7 +53,7 @@ export class DetectionsView {
   /** Fetch the next page, if there is one and none is on its way. */
   async #load() {
     if (!this.#more || this.#loading !== null) return;
-    clearTimeout(this.#retry);
+    this.#trouble.wait();
     const loading = (this.#loading = new AbortController());
     try {
       const page = await this.#results.detections({ ...this.#query, cursor: this.#cursor, limit: PAGE }, loading.signal);
@@ -61,33 +61,14 @@ export class DetectionsView {
       this.#cursor = page.next_cursor ?? null;
       this.#more = this.#cursor !== null;
       this.#loading = null;
-      this.#recover();
+      this.#trouble.clear();
       this.#list.set([...this.#list.items, ...page.detections]);
     } catch (problem) {
       if (loading !== this.#loading) return;
       this.#loading = null;
-      this.#stumble(problem);
+      this.#trouble.tell(problem);
     }
     this.#onChange(this.#list.items.length, this.#more);
-  }
-
-  /** Say what went wrong; try again by itself where that may help, less and less often. */
-  #stumble(problem) {
-    setHidden(byId("detections-trouble"), false);
-    setText(byId("detections-error"), problem.message);
-    this.#failed = true;
-    if (!problem.passing) return;
-    this.#retry = setTimeout(() => this.#load(), this.#retryMs);
-    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
-  }
-
-  #recover() {
-    const had = document.activeElement === byId("detections-again");
-    this.#failed = false;
-    this.#retryMs = FIRST_RETRY_MS;
-    setHidden(byId("detections-trouble"), true);
-    setText(byId("detections-error"), "");
-    if (had) byId("detection-rows").focus();
   }
 }
 

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { Counts, classesOf } from "./counts.js";
 import { Detections } from "./detections.js";
 import { DetectionsView } from "./detections_view.js";
-import { showDownloads } from "./downloads.js";
+import { Downloads } from "./downloads.js";
 import { byId, setHidden, setText } from "./element.js";
 import { factsLine, showFacts } from "./facts.js";
 import { follow } from "./feed.js";
@@ -29,6 +29,7 @@ class JobPage {
   #status;
   #player = null;
   #detections;
+  #downloads;
   #overlay = null;
   #tracks = null;
   #list = null;
@@ -44,6 +45,7 @@ class JobPage {
     this.#results = new Results(id);
     this.#status = new Status((job) => (job === null ? location.assign("/") : this.#restart(job)));
     this.#detections = new Detections(this.#results, () => this.#overlay?.draw());
+    this.#downloads = new Downloads(this.#results);
   }
 
   async start() {
@@ -162,10 +164,10 @@ class JobPage {
     this.#overlay.draw();
   }
 
-  async #end(job) {
+  #end(job) {
     if (!job.video.playable && PLAYED.includes(job.status)) this.#player.load(`/v1/jobs/${this.#id}/video`);
-    const files = hasResults(job) ? await this.#results.files().catch(() => []) : [];
-    showDownloads(files);
+    if (hasResults(job)) this.#downloads.load();
+    else this.#downloads.show([]);
   }
 
   /** Fetch tracks and counts again when more frames are final, not more often than they come. */

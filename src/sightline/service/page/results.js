@@ -56,8 +56,8 @@ export class Results {
   }
 
   /** What can be downloaded. */
-  async files() {
-    return (await call(`${this.#path}/results`)).results;
+  async files(signal) {
+    return (await call(`${this.#path}/results`, { signal })).results;
   }
 
   #shifted(found) {

@@ -223,6 +223,33 @@ def test_detections_come_by_themselves_when_the_server_answers_again(
     page.locator("#detections-trouble").wait_for(state="hidden")
 
 
+def test_downloads_that_are_refused_say_why_and_can_be_tried_again(page, done, expected_complaints):
+    expected_complaints.append("403")
+    refusal = {"json": {"detail": "the key does not allow it"}, "status": 403}
+    page.route("**/results", lambda route: route.fulfill(**refusal))
+    watch(page, done)
+    page.get_by_role("alert").get_by_text("The key does not allow it.").wait_for()
+    assert page.get_by_text("They are offered when the job is done.").is_hidden()
+    page.unroute("**/results")
+    page.get_by_role("button", name="Try again").press("Enter")
+    page.get_by_role("link", name="mot.txt").wait_for()
+    page.locator("#downloads-trouble").wait_for(state="hidden")
+    assert page.evaluate("() => document.activeElement.href").endswith("/results/tracks")
+
+
+@pytest.mark.parametrize("status", [0, 429, 503])
+def test_downloads_come_by_themselves_when_the_server_answers_again(
+    page, done, expected_complaints, status
+):
+    expected_complaints.append(str(status) if status else "ERR_FAILED")
+    fail = (lambda route: route.fulfill(status=status)) if status else (lambda route: route.abort())
+    page.route("**/results", fail, times=2)
+    watch(page, done)
+    page.get_by_role("button", name="Try again").wait_for()
+    page.get_by_role("link", name="mot.txt").wait_for()
+    page.locator("#downloads-trouble").wait_for(state="hidden")
+
+
 def test_tracks_of_a_job_that_is_over_come_when_the_server_answers_again(
     page, done, expected_complaints
 ):
