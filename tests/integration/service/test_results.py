@@ -165,6 +165,24 @@ def test_the_video_comes_back_as_it_was_sent(client, finished, video):
     assert answer.headers["content-type"] == "video/mp4"
 
 
+def test_of_a_video_that_is_not_here_it_is_told_whether_it_may_come(services, client):
+    asked = {"source_url": "https://example.org/a.mp4"}
+    job = client.post("/v1/jobs", json=asked).json()
+
+    def reason():
+        answer = client.get(f"{job['links']['self']}/video")
+        assert (answer.status_code, answer.json()["title"]) == (404, "The job has no such result")
+        return answer.json()["detail"]
+
+    assert reason() == "the video is not here yet"
+    client.post(job["links"]["cancel"])
+    assert reason() == "the job ended before its video was here"
+    month_s = 40 * 86400.0
+    services.store.sweep(policy=services.policy, now_s=services.clock() + month_s)
+    assert client.get(job["links"]["self"]).json()["status"] == "expired"
+    assert reason() == "the job ended before its video was here"
+
+
 def test_the_chunks_of_a_job_are_listed(client, finished):
     chunks = client.get(f"{finished['links']['self']}/chunks").json()["chunks"]
     assert [chunk["number"] for chunk in chunks] == list(range(len(chunks)))

@@ -84,7 +84,9 @@ def show_video(visit: Reading, job_id: JobId) -> Response:
     """Play the video, or a preview of it where browsers cannot play the video itself."""
     job = visit.job(job_id)
     if job.video is None:
-        raise ProblemError("no-result", "the video is not here yet")
+        ended = job.state.terminal
+        detail = "the job ended before its video was here" if ended else "the video is not here yet"
+        raise ProblemError("no-result", detail)
     if not job.video.playable:
         return _show(visit, job, lambda shelf: shelf.result(PREVIEW_NAME), "video/mp4")
     media_type = _PLAYED_AS.get(job.video.container, "video/mp4")
