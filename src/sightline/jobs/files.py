@@ -14,6 +14,10 @@ the same files under the same names, but for the results:
     jobs/JOB/growing.sqlite          the index of the final pass that runs, as it was lately
     uploads/UPLOAD                   the video of a job that took this upload; it has no `source`
 
+and the folder of the interface has
+
+    tidied                           when the store was last looked through, in seconds since 1970
+
 Names are made of the service's own identifiers alone; nothing of a client's goes into a path.
 """
 
@@ -109,6 +113,11 @@ class Storage:
     def upload(self, upload_id: str) -> Path:
         """Give the file of an upload."""
         return self.root / "uploads" / _checked(upload_id)
+
+    @property
+    def tidied(self) -> Path:
+        """The note of when the remote store was last looked through for what nobody needs."""
+        return self.root / "tidied"
 
     def remove_job(self, job_id: str) -> None:
         """Remove everything of a job, from this machine and the store.

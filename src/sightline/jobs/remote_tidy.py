@@ -1,7 +1,8 @@
 """Removes from a remote store what nobody needs: what a worker left that died, or a store kept.
 
 Listing a store takes requests, and most jobs leave nothing: it is done rarely, in a thread of its
-own, and looks into those jobs only that have ended lately.
+own, and looks into those jobs only that had not ended long before the last round. When that was, a
+file says, so that nothing stays for good where rounds were left out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 _EVERY_S = 3600.0
 _LATELY_S = 86400.0
-"""Jobs that ended before that were looked into by earlier rounds."""
+"""Of a job that had ended so long before a round began, it has seen everything."""
 _YOUNG_S = 900.0
 """What was put so lately may belong to an attempt that is just being made."""
 _MANY = 500
@@ -78,11 +79,20 @@ class RemoteTidier:
         Raises:
             ArtifactError: The store cannot be used; the rest is left for the next round.
         """
+        since_s = min(self._last_round_s(), now_s) - _LATELY_S
         for job_id in self._storage.artifacts.folders(self._storage.root / "jobs"):
             if self._closed.is_set():
                 return
-            self._tidy_job(job_id, now_s)
+            self._tidy_job(job_id, now_s, since_s=since_s)
         self._tidy_uploads(now_s)
+        self._storage.tidied.write_text(f"{now_s}\n")
+
+    def _last_round_s(self) -> float:
+        """Tell when the last round began that came to its end; if nobody knows, long ago."""
+        try:
+            return float(self._storage.tidied.read_text())
+        except (FileNotFoundError, ValueError):  # the latter of a file that a crash has cut short
+            return float("-inf")
 
     def _run(self) -> None:
         while True:
@@ -95,7 +105,7 @@ class RemoteTidier:
             if self._closed.wait(_EVERY_S):
                 return
 
-    def _tidy_job(self, job_id: str, now_s: float) -> None:
+    def _tidy_job(self, job_id: str, now_s: float, *, since_s: float) -> None:
         try:
             files = self._storage.job(job_id)
         except UnknownJobError:
@@ -106,7 +116,7 @@ class RemoteTidier:
         if job is None or job.state is JobState.EXPIRED:
             if _is_old(artifacts.find(files.folder), now_s):
                 artifacts.remove(files.folder)
-        elif job.state.terminal and now_s - (job.finished_at or 0.0) < _LATELY_S:
+        elif job.state.terminal and (job.finished_at or 0.0) > since_s:
             kept = artifacts.find(files.folder)
             for path in leftovers(files, kept, job.state, self._token(job_id)):
                 if _is_old((file for file in kept if file.path.is_relative_to(path)), now_s):

@@ -15,6 +15,7 @@ from tests.s3_server import S3Server
 from tests.store_systems import FailingSystem, memory_url
 
 from sightline.jobs import transfers
+from sightline.jobs.artifacts import ArtifactError
 from sightline.jobs.chunking import ChunkSizes
 from sightline.jobs.files import Storage
 from sightline.jobs.housekeeping import Housekeeper
@@ -391,6 +392,107 @@ def test_what_killed_workers_have_put_is_tidied_up_when_it_is_old(site, street):
     assert site.kept("0-gone") == set()
     assert [file.path.name for file in site.uploads()] == [site.store.get(job_id).spec.upload]
     assert site.get(job_id, "/results/mot").content == street[1]
+
+
+class DiesBeforeItIsNotedError(BaseException):
+    """Stands for a worker that is killed between putting its results and noting them."""
+
+
+def begin_final(site, video):
+    """Do a job up to its final pass; return its id and the machine."""
+    job_id, place = site.accept(video), site.machine("a")
+    site.do(place, TaskKind.INGEST)
+    while site.store.outstanding()[Queue.DETECT, TaskKind.CHUNK, "ready"]:
+        site.do(place, TaskKind.CHUNK)
+    return job_id, place
+
+
+def die_before_it_is_noted(site, place, monkeypatch):
+    """Do a final pass whose worker is killed when all is put, and end its lease."""
+
+    def die(*_, **__):
+        raise DiesBeforeItIsNotedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.store, "finish_final", die)
+        with pytest.raises(DiesBeforeItIsNotedError):
+            site.do(place, TaskKind.FINAL)
+    # A minute ago, so that the next attempt need not wait.
+    site.store.forfeit(["desk"], counted=True, policy=POLICY, now_s=time.time() - 60)
+
+
+def results_of(site, job_id):
+    """Name the folders of results that are kept of a job."""
+    found = site.storage.artifacts.find(site.storage.job(job_id).folder)
+    return {file.path.parent.name for file in found if file.path.parent.name.startswith("results")}
+
+
+def test_results_that_were_put_and_never_noted_go_when_the_next_attempt_has_put_its_own(
+    site, street, monkeypatch
+):
+    job_id, place = begin_final(site, street[0])
+    die_before_it_is_noted(site, place, monkeypatch)
+    (left,) = results_of(site, job_id)
+    site.do(place, TaskKind.FINAL)
+    assert results_of(site, job_id) == {f"results.{site.store.tasks(job_id)[-1].result}"} != {left}
+    assert site.get(job_id, "/results/mot").content == street[1]
+
+
+def test_of_results_that_no_attempt_has_noted_the_last_are_shown_and_go_with_their_job(
+    site, street, monkeypatch
+):
+    job_id, place = begin_final(site, street[0])
+    for _ in range(POLICY.max_attempts):
+        die_before_it_is_noted(site, place, monkeypatch)
+    job = site.store.get(job_id)
+    assert (job.state, job.failure.code) == (JobState.FAILED, "worker-lost")
+    assert len(results_of(site, job_id)) == POLICY.max_attempts
+    tidier = RemoteTidier(site.store, site.storage, known_uploads=site.services.uploads.known)
+    tidier.tidy(time.time() + 1000)
+    assert len(results_of(site, job_id)) == 1
+    assert site.get(job_id, "/results/mot").content == street[1]
+    assert site.client.delete(f"/v1/jobs/{job_id}").status_code == 204
+    assert site.kept(job_id) == set()
+
+
+def test_what_was_put_and_never_noted_is_tidied_up_though_the_service_was_away_for_long(
+    site, street, monkeypatch
+):
+    job_id, place = begin_final(site, street[0])
+    die_before_it_is_noted(site, place, monkeypatch)
+    FailingSystem.fail("rm", away())  # so that nothing goes at the end of the job either
+    site.do(place, TaskKind.FINAL)
+    assert len(results_of(site, job_id)) == 2
+    tidier = RemoteTidier(site.store, site.storage, known_uploads=site.services.uploads.known)
+    with pytest.raises(ArtifactError):
+        tidier.tidy(time.time() + 1000)
+    FailingSystem.reset()
+    again = RemoteTidier(site.store, site.storage, known_uploads=site.services.uploads.known)
+    again.tidy(time.time() + 30 * DAY_S)
+    assert len(results_of(site, job_id)) == 1
+    assert site.kept(job_id) == {
+        "thumbnail.jpg",
+        *(f"results/{name}" for name in ("mot.txt", "summary.json", "results.sqlite")),
+    }
+    assert site.get(job_id, "/results/mot").content == street[1]
+
+
+def test_jobs_that_ended_long_before_the_last_round_are_not_looked_into_again(site, street):
+    job_id = site.accept(street[0])
+    site.run(site.machine("a"))
+    folder = f"jobs/{job_id}"
+
+    def looked_into(now_s):
+        FailingSystem.asked.clear()
+        RemoteTidier(site.store, site.storage, known_uploads=site.services.uploads.known).tidy(
+            now_s
+        )
+        return any(name == "find" and path.endswith(folder) for name, path in FailingSystem.asked)
+
+    now_s = time.time()
+    assert looked_into(now_s)
+    assert looked_into(now_s + 10 * DAY_S), "it may have left something after the round before"
+    assert not looked_into(now_s + 10 * DAY_S + 3600)
 
 
 def test_a_deleted_job_leaves_no_object_and_no_copy(site, street):

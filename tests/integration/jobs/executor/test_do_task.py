@@ -5,6 +5,7 @@ import time
 import pytest
 from tests.job_service import detect_track, stage
 
+from sightline.jobs.housekeeping import Housekeeper
 from sightline.jobs.sql.database import Database
 from sightline.jobs.sql_store import SqlJobStore
 from sightline.jobs.states import JobState, TaskKind, TaskState
@@ -18,6 +19,9 @@ class StoreThatGoesAway(SqlJobStore):
     """Cannot be reached when a task is finished."""
 
     def finish_chunk(self, lease, done, *, now_s):
+        raise ConnectionError("away")
+
+    def finish_final(self, lease, done, *, policy, now_s):
         raise ConnectionError("away")
 
 
@@ -125,6 +129,62 @@ def test_the_result_of_a_task_whose_lease_is_lost_is_removed_and_no_other(desk, 
     assert task.state is TaskState.DONE
     path = service.storage.job(job_id).chunk(0, task.result)
     assert desk.chunk_files(job_id) == [path.name]
+
+
+@pytest.fixture
+def die_before_it_is_noted(desk, service):
+    """Give a function that does a final pass whose worker dies when it has published its results.
+
+    The lease ends a minute ago, so that the next attempt need not wait.
+    """
+    options = WorkOptions(policy=service.policy)
+    with Workplace(
+        StoreThatGoesAway(Database(service.url)), service.storage, options=options
+    ) as place:
+
+        def die():
+            with pytest.raises(ConnectionError):
+                do_task(desk.claim(TaskKind.FINAL), place)
+            before_s = time.time() - 60
+            service.store.forfeit(["desk"], counted=True, policy=service.policy, now_s=before_s)
+
+        yield die
+
+
+def begin_final(desk, service, video):
+    """Do a job up to its final pass; return its id."""
+    job_id = desk.begin(video)
+    for _ in service.chunks(job_id):
+        desk.do(TaskKind.CHUNK)
+    return job_id
+
+
+def test_results_that_were_published_and_never_noted_are_replaced_by_those_of_the_next_attempt(
+    desk, service, street, die_before_it_is_noted
+):
+    job_id = begin_final(desk, service, street[0])
+    die_before_it_is_noted()
+    assert service.mot(job_id) == street[1]
+    assert service.store.get(job_id).progress.frames_kept == 0
+    desk.do(TaskKind.FINAL)
+    assert service.store.get(job_id).state is JobState.SUCCEEDED
+    assert service.mot(job_id) == street[1]
+    Housekeeper(service.store, service.storage).tidy(time.time() + 1000)
+    files = service.storage.job(job_id)
+    assert {path.name for path in files.folder.iterdir()} == {"source", "thumbnail.jpg", "results"}
+
+
+def test_results_that_no_attempt_has_noted_stay_as_long_as_their_job(
+    desk, service, street, die_before_it_is_noted
+):
+    job_id = begin_final(desk, service, street[0])
+    for _ in range(service.policy.max_attempts):
+        die_before_it_is_noted()
+    job = service.store.get(job_id)
+    assert (job.state, job.failure.code) == (JobState.FAILED, "worker-lost")
+    assert service.mot(job_id) == street[1]
+    Housekeeper(service.store, service.storage).sweep(job.expires_at + 1)
+    assert not service.storage.job(job_id).folder.exists()
 
 
 def test_a_result_stays_when_nobody_knows_whether_the_store_has_noted_it(desk, service, street):
