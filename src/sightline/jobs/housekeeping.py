@@ -136,6 +136,7 @@ def _leftovers(files: JobFiles, state: JobState) -> Iterator[Path]:
         yield files.folder
     elif state.terminal:
         yield from files.folder.glob("final.*")
+        yield from files.folder.glob(f"{files.source.name}.*")
         yield from files.folder.glob("*.part")
         if state is JobState.SUCCEEDED:  # otherwise a retry goes on with them
             yield from files.folder.glob("chunks")

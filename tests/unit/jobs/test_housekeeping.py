@@ -61,7 +61,14 @@ class Jobs:
 
     def make_files(self, job_id, age_s=DAY_S):
         folder = self.storage.job(job_id).folder
-        for name in ("source", "source.ab.part", "chunks/0000.ab", "final.cd/x", "results/mot.txt"):
+        for name in (
+            "source",
+            "source.ab",
+            "source.cd.part",
+            "chunks/0000.ab",
+            "final.cd/x",
+            "results/mot.txt",
+        ):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
@@ -120,7 +127,7 @@ def test_a_job_that_failed_keeps_its_chunks_for_a_retry(jobs):
 def test_a_job_at_work_keeps_everything(jobs):
     folder = jobs.add("job-1", None)
     jobs.housekeeper().tidy(jobs.now_s)
-    assert len(names(folder)) == 5
+    assert len(names(folder)) == 6
 
 
 def test_a_folder_without_job_is_removed_once_it_is_old(jobs):
