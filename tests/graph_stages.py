@@ -371,6 +371,22 @@ class Careless(Stage):
         return frame.replace(detections=["person"])
 
 
+class Retime(Stage):
+    """Replaces the time of a certain frame."""
+
+    changes_image = False
+
+    def __init__(self, at):
+        self.at = at
+
+    def process(self, frame):
+        return frame.replace(pts=frame.pts + 1) if frame.seq == self.at else frame
+
+
+class RetimeInOrder(Retime):
+    scope = Scope.STREAM
+
+
 class Named(Stage):
     """Finds one object, of class names as people give them."""
 

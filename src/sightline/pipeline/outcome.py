@@ -9,13 +9,13 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sightline.errors import PipelineError
-from sightline.frame import Frame
+from sightline.pipeline.promises import check_result
 from sightline.pipeline.report import FailedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sightline.frame import Frame
     from sightline.pipeline.stage import Stage
 
 __all__ = ["Outcome", "StageRow"]
@@ -95,7 +95,7 @@ def _step(outcome: Outcome, name: str, stage: Stage) -> None:
     started = time.perf_counter()
     try:
         result = stage.process(frame)
-        _check_promise(stage, frame, result)
+        check_result(stage, frame, result)
     except Exception as error:  # noqa: BLE001 - a stage is foreign code: its errors are outcomes
         outcome.frame = None
         outcome.error = error
@@ -119,7 +119,7 @@ def _step_together(batch: Sequence[Outcome], name: str, stage: Stage) -> bool:
     try:
         results = list(stage.process_batch(frames))
         for frame, result in zip(frames, results, strict=True):
-            _check_promise(stage, frame, result)
+            check_result(stage, frame, result)
     except Exception:  # noqa: BLE001 - foreign code; what is wrong shows when it is repeated
         _log.warning("batch failed stage=%s frames=%d", name, len(frames), exc_info=True)
         return False
@@ -128,17 +128,6 @@ def _step_together(batch: Sequence[Outcome], name: str, stage: Stage) -> bool:
         _settle(outcome, result, name)
         outcome.times.append((name, share_s))
     return True
-
-
-def _check_promise(stage: Stage, frame: Frame, result: Frame | None) -> None:
-    if result is not None and not isinstance(result, Frame):
-        raise PipelineError(
-            f"stage {stage.name!r} returned {type(result).__name__}, not a frame or None"
-        )
-    if result is not None and not stage.changes_image and result.image is not frame.image:
-        raise PipelineError(
-            f"stage {stage.name!r} says changes_image = False, but returned another image"
-        )
 
 
 def _settle(outcome: Outcome, result: Frame | None, name: str) -> None:

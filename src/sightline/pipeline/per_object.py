@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sightline.errors import PipelineError
+from sightline.pipeline.promises import check_same_frame
 from sightline.pipeline.stage import Stage
 from sightline.scope import Scope
 
@@ -97,9 +98,10 @@ class PerObject(Stage):
         """Run the inner stage on a frame that `cut` made.
 
         Raises:
-            PipelineError: It changed more than `data`.
+            PipelineError: It changed more than `data`, or returned no frame.
         """
         result = self.inner.process(part)
+        check_same_frame(self.inner, part, result)
         if result is not None and (
             result.image is not part.image or result.detections is not part.detections
         ):

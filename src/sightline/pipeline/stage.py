@@ -63,8 +63,10 @@ class Stage(ABC):
             frame: Immutable; its image is read-only. Copy the image to change it.
 
         Returns:
-            The frame to pass on (`frame.replace(...)`), or None to drop it: later stages and
-            sinks do not see it, and the run report counts it.
+            The frame to pass on, or None to drop it: later stages and sinks do not see it, and
+            the run report counts it. Of the frame, `frame.replace(...)` may change `image`,
+            `detections` and `data` only; with another `seq`, `pts`, `time_base` or `stream` it
+            fails, whatever runs the stage.
         """
 
     def process_batch(self, frames: Sequence[Frame]) -> Sequence[Frame | None]:

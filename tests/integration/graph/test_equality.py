@@ -1,7 +1,17 @@
 """The graph gives what the inline runner gives, byte for byte."""
 
 import pytest
-from tests.graph_stages import Boxes, Count, FirstFrames, Measure, Numbered, Read, Renew
+from tests.graph_stages import (
+    Boxes,
+    Count,
+    FirstFrames,
+    Measure,
+    Numbered,
+    Read,
+    Renew,
+    Retime,
+    RetimeInOrder,
+)
 from tests.graph_witness import Notes
 
 import sightline as sl
@@ -93,6 +103,28 @@ def test_objects_spread_over_handlers_come_back_as_they_do_inline(graphs, stages
         failed = report.streams[name].run.failed
         assert [(f.seq, f.error) for f in failed] == [(f.seq, f.error) for f in expected.failed]
     assert len(inline.streams["a"].lines) >= 59
+
+
+RETIMED = {
+    "by a handler": [Retime(20), Read()],
+    "in order": [Read(), RetimeInOrder(20), Count()],
+    "of an object": [Boxes(), PerObject(Retime(22))],
+}
+
+
+@pytest.mark.parametrize("stages", RETIMED.values(), ids=RETIMED)
+def test_a_stage_that_replaces_the_time_of_a_frame_fails_it_as_it_does_inline(graphs, stages):
+    inline, notes = Notes(), Notes()
+    expected = sl.Pipeline(stages).run(
+        Numbered("a", 40), [inline], options=sl.RunOptions(max_failures=1)
+    )
+
+    report = graphs.run(stages, [Numbered("a", 40)], [notes], handlers=2)
+
+    assert notes.streams["a"].lines == inline.streams["a"].lines
+    (failed,), (same,) = expected.failed, report.streams["a"].run.failed
+    assert (same.seq, same.stage, same.error) == (failed.seq, failed.stage, failed.error)
+    assert "replaced pts" in failed.error
 
 
 def test_a_stream_stage_need_not_be_such_that_it_can_be_sent_to_another_process(graphs):

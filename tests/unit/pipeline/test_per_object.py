@@ -195,3 +195,24 @@ def test_a_stage_that_replaces_more_than_data_fails_the_frame(changes):
     pipeline = Pipeline([Detect(BlobDetector()), PerObject(Replace())])
     with pytest.raises(StageError, match="stage 'replace' replaced the image or detections"):
         pipeline.run(ListSource([image]))
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (
+            lambda crop: crop.replace(pts=9),
+            r"stage 'answer' replaced pts 0 by 9; stages may change",
+        ),
+        (lambda crop: [crop], "stage 'answer' returned list, not a frame or None"),
+    ],
+)
+def test_a_stage_whose_result_is_none_of_the_crop_fails_the_frame(result, message):
+    class Answer(Size):
+        def process(self, frame):
+            return result(frame)
+
+    image = np.full((4, 4, 3), 255, np.uint8)
+    pipeline = Pipeline([Detect(BlobDetector()), PerObject(Answer())])
+    with pytest.raises(StageError, match=message):
+        pipeline.run(ListSource([image]))

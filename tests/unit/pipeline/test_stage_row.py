@@ -1,4 +1,6 @@
-"""Rows of stages that take several frames at once."""
+"""Rows of stages: what is taken as a result, and stages that take several frames at once."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -132,6 +134,69 @@ def test_a_batch_that_breaks_the_promise_to_keep_images_fails_frame_by_frame():
     outcomes = StageRow([("liar", Liar())]).process_many(new(3))
     assert [outcome.frame is None for outcome in outcomes] == [False, True, False]
     assert "changes_image = False" in outcomes[1].failure.error
+
+
+REPLACED = [
+    ({"seq": 7}, "replaced seq 1 by 7;"),
+    ({"pts": -3}, "replaced pts 1 by -3;"),
+    ({"time_base": Fraction(1, 25)}, "replaced time_base 1/1000 by 1/25;"),
+    ({"stream": "yard"}, "replaced stream '' by 'yard';"),
+    ({"seq": 0, "pts": 0}, "replaced seq 1 by 0, pts 1 by 0;"),
+]
+
+
+class Renumber(Batch):
+    """Replaces what says which frame it is, of frame 1."""
+
+    batch_size = 1
+
+    def __init__(self, changes):
+        super().__init__()
+        self.changes = changes
+
+    def work(self, frame):
+        return frame.replace(**self.changes) if frame.seq == 1 else frame
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize(("changes", "message"), REPLACED)
+def test_a_stage_that_replaces_what_says_which_frame_it_is_fails_that_frame(
+    changes, message, batch_size
+):
+    stage = Renumber(changes)
+    stage.batch_size = batch_size
+    outcomes = StageRow([("renumber", stage)]).process_many(new(3))
+    assert [outcome.frame is None for outcome in outcomes] == [False, True, False]
+    failure = outcomes[1].failure
+    assert failure.seq == 1
+    assert failure.error == (
+        f"PipelineError: stage 'renumber' {message} "
+        "stages may change image, detections and data of a frame only"
+    )
+
+
+def test_a_stage_may_return_a_frame_that_it_made_anew():
+    class Anew(Stage):
+        def process(self, frame):
+            return Frame(
+                image=frame.image.copy(),
+                seq=int(str(frame.seq)),
+                pts=frame.pts,
+                time_base=Fraction(2, 2000),
+                stream="".join(frame.stream),
+            )
+
+    outcomes = StageRow([("anew", Anew())]).process_many(new(3))
+    assert [outcome.frame.seq for outcome in outcomes] == [0, 1, 2]
+
+
+def test_a_batch_that_comes_back_in_another_order_is_repeated_frame_by_frame():
+    class Reversed(Batch):
+        def process_batch(self, frames):
+            return [self.work(frame) for frame in frames][::-1]
+
+    outcomes = StageRow([("reversed", Reversed())]).process_many(new(4))
+    assert [outcome.frame.seq for outcome in outcomes] == [0, 1, 2, 3]
 
 
 @given(
