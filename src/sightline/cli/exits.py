@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+import click
+
 from sightline.errors import SightlineError, StageError
+from sightline.pipeline.raised import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Exit", "status_of", "worst"]
+__all__ = ["Exit", "exits_as_errors", "status_of", "worst"]
+
+_log = logging.getLogger(__name__)
 
 
 class Exit(IntEnum):
@@ -51,3 +58,20 @@ def worst(statuses: Iterable[Exit]) -> Exit:
     ('INTERRUPTED', 'OK')
     """
     return max(statuses, key=_FROM_BEST_TO_WORST.index, default=Exit.OK)
+
+
+@contextmanager
+def exits_as_errors() -> Iterator[None]:
+    """Take it as an error if foreign code calls `sys.exit()`, whatever status it gives.
+
+    Raises:
+        ClickException: It did; the command ends with `FAILED`.
+    """
+    try:
+        yield
+    except SystemExit as raised:
+        _log.info("the program was to end", exc_info=raised)
+        raise click.ClickException(
+            f"a stage, sink or module ended the run: {in_words(raised)}; "
+            "sightline -v run … shows where"
+        ) from raised

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from sightline.cli.batch import report_status, show_summary
+from sightline.cli.exits import exits_as_errors
 from sightline.cli.parameters import byte_count, handlers_or_auto, listen_address
 from sightline.cli.progress import choose_display
 from sightline.cli.watch import watched_run
@@ -84,11 +85,12 @@ def command(ctx: click.Context, /, *, pipeline_file: Path, **given: Any) -> None
     current folder.
     """
     sys.path.insert(0, str(pipeline_file.resolve().parent))
-    definition = load_definition(pipeline_file)
-    given["sources"] = tuple(map(StreamSpec, given["sources"])) or definition.sources
-    given["handlers"] = given["handlers"] or definition.handlers
-    run = _Run(pipeline_file=pipeline_file, definition=definition, **given)
-    ctx.exit(run.inline() if (handlers := run.choose()) is None else run.graph(handlers))
+    with exits_as_errors():
+        definition = load_definition(pipeline_file)
+        given["sources"] = tuple(map(StreamSpec, given["sources"])) or definition.sources
+        given["handlers"] = given["handlers"] or definition.handlers
+        run = _Run(pipeline_file=pipeline_file, definition=definition, **given)
+        ctx.exit(run.inline() if (handlers := run.choose()) is None else run.graph(handlers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

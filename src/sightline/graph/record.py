@@ -75,7 +75,7 @@ class FrameRecord:
     borrowed: Borrowed | Copied | None = None
     dropped: tuple[str, str] | None = None
     failure: FailedFrame | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
     times: list[tuple[str, float]] = field(default_factory=list)
     parts: dict[int, Result] = field(default_factory=dict)
     missing: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sightline import errors
 from sightline.errors import GraphError, SightlineError
+from sightline.pipeline.raised import error_from, in_words
 from sightline.pipeline.report import as_unicode
 from sightline.transport.messages import NodeError
 
@@ -12,9 +13,8 @@ __all__ = ["as_error", "error_of", "told_of"]
 
 def told_of(error: Exception) -> NodeError:
     """Describe an exception, in one line for people."""
-    kind = type(error).__name__
-    message = str(error) if isinstance(error, SightlineError) else f"{kind}: {error}"
-    return NodeError(kind=kind, message=as_unicode(message))
+    message = str(error) if isinstance(error, SightlineError) else in_words(error)
+    return NodeError(kind=type(error).__name__, message=as_unicode(message))
 
 
 def error_of(told: NodeError) -> SightlineError:
@@ -30,12 +30,5 @@ def error_of(told: NodeError) -> SightlineError:
 
 
 def as_error(raised: BaseException) -> Exception:
-    """Make an error of what a thread was ended by, so that it is known elsewhere.
-
-    Foreign code may call `sys.exit()`, which says nothing to a thread but to go.
-    """
-    if isinstance(raised, Exception):
-        return raised
-    error = GraphError(f"{type(raised).__name__} was raised: {raised}")
-    error.__cause__ = raised
-    return error
+    """Make an error of what a thread was ended by, so that it is known elsewhere."""
+    return error_from(raised, GraphError)

@@ -21,6 +21,7 @@ from sightline.graph.objects import ObjectStage
 from sightline.graph.plan import StepKind, batch_size, handler_stages, makes_images
 from sightline.pipeline.outcome import Outcome, StageRow
 from sightline.pipeline.per_object import PerObject, cut
+from sightline.pipeline.raised import in_words
 from sightline.pipeline.report import FailedFrame
 from sightline.transport.frames import frame_of, pack_data, pack_objects
 from sightline.transport.messages import Failure, Pixels, Result, Work
@@ -227,7 +228,7 @@ def place(
 
 def failure_of(seq: int, stage: str, error: BaseException) -> FailedFrame:
     """Describe a failure that is no stage's fault."""
-    return FailedFrame(seq=seq, stage=stage, error=f"{type(error).__name__}: {error}", traceback="")
+    return FailedFrame(seq=seq, stage=stage, error=in_words(error), traceback="")
 
 
 def told_failure(failed: FailedFrame) -> Failure:

@@ -19,17 +19,18 @@ from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING
 
-from sightline.pipeline.outcome import StageRow
+from sightline.errors import MediaError
+from sightline.pipeline.outcome import Outcome, StageRow
+from sightline.pipeline.raised import error_from
 from sightline.pipeline.report import RunReport
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from typing import Self
 
     from sightline.frame import Frame
     from sightline.media.source import Source
-    from sightline.pipeline.outcome import Outcome
     from sightline.pipeline.report import StepTimes
     from sightline.pipeline.stage import Stage
     from sightline.stream import StreamInfo
@@ -145,7 +146,7 @@ class _Reader:
 
     def __init__(self, source: Source, row: StageRow, *, window: int, times: StepTimes) -> None:
         self._source = source
-        self._process: Callable[[Frame], Outcome] = row.process
+        self._row = row
         self._times = times
         self._pool = ThreadPoolExecutor(row.concurrency, thread_name_prefix="sightline-stages")
         self._pending: Queue[Future[Outcome] | Exception | None] = Queue(window)
@@ -186,9 +187,19 @@ class _Reader:
             while (frame := self._next(frames)) is not None:
                 if not self._put(self._pool.submit(self._process, frame)):
                     return
-        except Exception as error:  # noqa: BLE001 - thread boundary: handed to the caller's thread
-            end = error
+        except BaseException as raised:  # noqa: BLE001 - thread boundary: handed to the caller
+            end = error_from(raised, MediaError, by=f"source {self._source.info.name!r}")
         self._put(end)
+
+    def _process(self, frame: Frame) -> Outcome:
+        """Take a frame through the stages; what would end this thread is a failure like others."""
+        outcome = Outcome(frame=frame)
+        try:
+            self._row.proceed(outcome)
+        except BaseException:
+            if outcome.failure is None:  # no stage raised it
+                raise
+        return outcome
 
     def _next(self, frames: Iterator[Frame]) -> Frame | None:
         started = time.perf_counter()

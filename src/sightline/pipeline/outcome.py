@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sightline.pipeline.promises import check_result
+from sightline.pipeline.raised import in_words
 from sightline.pipeline.report import FailedFrame
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Outcome:
     frame: Frame | None
     dropped_by: str | None = None
     failure: FailedFrame | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
     times: list[tuple[str, float]] = field(default_factory=list)
 
 
@@ -63,7 +64,11 @@ class StageRow:
         return self.proceed(Outcome(frame=frame))
 
     def proceed(self, outcome: Outcome) -> Outcome:
-        """Take the result of earlier stages on through these; other outcomes stay as they are."""
+        """Take the result of earlier stages on through these; other outcomes stay as they are.
+
+        What a stage raises is the failure of the frame. What is no error, such as `sys.exit()` or
+        Ctrl-C, is that, too, and is raised besides: the caller knows whose thread this is.
+        """
         for name, stage, guard in self._guarded:
             if outcome.frame is None:
                 break
@@ -88,7 +93,7 @@ class StageRow:
 
 
 def _step(outcome: Outcome, name: str, stage: Stage) -> None:
-    """Take one frame through one stage."""
+    """Take one frame through one stage; see `StageRow.proceed` for what it raises."""
     frame = outcome.frame
     if frame is None:
         return
@@ -97,17 +102,24 @@ def _step(outcome: Outcome, name: str, stage: Stage) -> None:
         result = stage.process(frame)
         check_result(stage, frame, result)
     except Exception as error:  # noqa: BLE001 - a stage is foreign code: its errors are outcomes
-        outcome.frame = None
-        outcome.error = error
-        outcome.failure = FailedFrame(
-            seq=frame.seq,
-            stage=name,
-            error=f"{type(error).__name__}: {error}",
-            traceback="".join(traceback.format_exception(error)),
-        )
+        _fail(outcome, frame, name, error)
+    except BaseException as raised:
+        _fail(outcome, frame, name, raised)
+        raise
     else:
         _settle(outcome, result, name)
     outcome.times.append((name, time.perf_counter() - started))
+
+
+def _fail(outcome: Outcome, frame: Frame, name: str, raised: BaseException) -> None:
+    outcome.frame = None
+    outcome.error = raised
+    outcome.failure = FailedFrame(
+        seq=frame.seq,
+        stage=name,
+        error=in_words(raised),
+        traceback="".join(traceback.format_exception(raised)),
+    )
 
 
 def _step_together(batch: Sequence[Outcome], name: str, stage: Stage) -> bool:

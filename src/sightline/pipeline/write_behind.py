@@ -6,6 +6,9 @@ import threading
 from queue import Full, Queue
 from typing import TYPE_CHECKING
 
+from sightline.errors import OutputError
+from sightline.pipeline.raised import error_from
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
@@ -100,10 +103,11 @@ class WriteBehind:
         return None
 
     def _write(self) -> None:
+        name = "a sink"
         try:
             while (frame := self._queue.get()) is not None:
                 for name, sink in self._sinks:
                     with self._times.measure(name):
                         sink.write(frame)
-        except Exception as error:  # noqa: BLE001 - thread boundary: raised by put() or __exit__
-            self._error = error
+        except BaseException as raised:  # noqa: BLE001 - thread boundary: raised by put() or __exit__
+            self._error = error_from(raised, OutputError, by=name)

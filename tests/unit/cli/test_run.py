@@ -9,6 +9,26 @@ from click.testing import CliRunner
 from sightline.cli.run import command
 from sightline.errors import PipelineError
 
+LEAVING = """
+import sys
+import sightline as sl
+
+class Leaves(sl.Stage):
+    def process(self, frame):
+        if frame.seq == 1:
+            sys.exit(0)
+        return frame
+
+class LeavesInOrder(Leaves):
+    scope = sl.Scope.STREAM
+
+class LeavesWhenOpened(sl.Stage):
+    def open(self):
+        sys.exit()
+
+    def process(self, frame):
+        return frame
+"""
 SCENE = "scene:street?frames=2&width=320&height=240"
 
 
@@ -18,8 +38,8 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     path = tmp_path / "pipeline.yaml"
 
-    def invoke(sources, *arguments):
-        path.write_text(f"{sources}\nstages: [draw]\n", encoding="utf-8")
+    def invoke(sources, *arguments, stage="draw"):
+        path.write_text(f"{sources}\nstages: [{stage}]\n", encoding="utf-8")
         return CliRunner().invoke(command, [str(path), "--json", *arguments])
 
     return invoke
@@ -51,6 +71,25 @@ def test_what_one_process_cannot_do_is_said(run, sources, message):
     assert isinstance(done.exception, PipelineError)
     with pytest.raises(PipelineError, match=message):
         raise done.exception
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("leaving:LeavesInOrder", "ended the run: SystemExit: 0; sightline -v run … shows where"),
+        ("leaving:LeavesWhenOpened", "ended the run: SystemExit: ; sightline -v"),
+        ("left:Anything", "ended the run: SystemExit: 0; sightline -v"),
+        ("leaving:Leaves", "stage 'leaves' failed on frame 1: SystemExit: 0"),
+    ],
+)
+def test_that_the_users_code_calls_exit_is_an_error_even_if_it_says_that_all_is_well(
+    run, tmp_path, stage, said
+):
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    (tmp_path / "left.py").write_text("raise SystemExit(0)")
+    done = run(f"source: '{SCENE}'", stage=stage)
+    assert done.exit_code == 1
+    assert said in str(done.exception) + done.output
 
 
 @pytest.mark.parametrize(

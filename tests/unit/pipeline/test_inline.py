@@ -2,7 +2,7 @@
 
 import threading
 import time
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -31,6 +31,10 @@ class Discardable(ListSink):
 
 def images(count, size=(8, 12, 3)):
     return [np.full(size, i % 256, np.uint8) for i in range(count)]
+
+
+def check_no_threads():
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("sightline")]
 
 
 class Jitter(Stage):
@@ -171,12 +175,104 @@ def test_a_source_that_fails_raises_in_the_caller_after_the_frames_before():
     assert not sink.is_open
 
 
-def test_a_sink_that_fails_ends_the_run_and_the_others_are_closed():
-    class Full(ListSink):
-        def write(self, frame):
-            if frame.seq == 3:
-                raise OutputError("disk full")
+class RaisingSource(ListSource):
+    """Raises at one moment: when it is asked for frames, after five of them, or when closed."""
 
+    def __init__(self, moment, raised):
+        super().__init__(images(20))
+        self.moment, self.raised = moment, raised
+
+    def frames(self):
+        self.meet("begin")
+        return self.five()
+
+    def five(self):
+        yield from islice(super().frames(), 5)
+        self.meet("frames")
+
+    def close(self):
+        super().close()
+        self.meet("close")
+
+    def meet(self, moment):
+        if moment == self.moment:
+            raise self.raised
+
+
+RAISED = [SystemExit(3), KeyboardInterrupt(3), GeneratorExit(3)]
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=repr)
+@pytest.mark.parametrize(("moment", "frames"), [("begin", 0), ("frames", 5)])
+def test_a_source_that_ends_the_thread_of_the_reader_ends_the_run_as_an_error_does(
+    raised, moment, frames
+):
+    sink = Discardable()
+    message = f"{type(raised).__name__} was raised by source 'list': 3"
+    with pytest.raises(MediaError, match=message) as info:
+        Pipeline([Passing()]).run(RaisingSource(moment, raised), [sink])
+    assert info.value.__cause__ is raised
+    assert len(sink.frames) == frames
+    assert sink.discarded == (frames == 0)
+    check_no_threads()
+
+
+class RaisingStage(Stage):
+    """Raises at one moment: at frame 3, or when it is closed."""
+
+    def __init__(self, moment, raised, scope=Scope.STATELESS):
+        self.moment, self.raised, self.scope = moment, raised, scope
+
+    def process(self, frame):
+        self.meet(frame.seq)
+        return frame
+
+    def close(self):
+        self.meet("close")
+
+    def meet(self, moment):
+        if moment == self.moment:
+            raise self.raised
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=repr)
+def test_a_stage_that_would_end_a_thread_of_ours_fails_its_frame(raised):
+    sink = ListSink()
+    report = Pipeline([RaisingStage(3, raised), Count()]).run(
+        ListSource(images(6)), [sink], options=RunOptions(max_failures=1)
+    )
+    assert [frame.seq for frame in sink.frames] == [0, 1, 2, 4, 5]
+    (failed,) = report.failed
+    assert (failed.seq, failed.stage) == (3, "raisingstage")
+    assert failed.error == f"{type(raised).__name__}: 3"
+
+    with pytest.raises(StageError, match=f"'raisingstage' failed on frame 3: {failed.error}") as of:
+        Pipeline([RaisingStage(3, raised)]).run(ListSource(images(6)))
+    assert of.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_what_ends_the_program_in_the_thread_of_the_caller_ends_the_run_and_completes_outputs(
+    raised,
+):
+    sink = ListSink()
+    stages = [Jitter(), RaisingStage(3, raised, Scope.STREAM)]
+    with pytest.raises(type(raised)):
+        Pipeline(stages).run(ListSource(images(6)), [sink], options=RunOptions(max_failures=6))
+    assert [frame.seq for frame in sink.frames] == [0, 1, 2]
+    assert not sink.is_open
+    check_no_threads()
+
+
+class Full(ListSink):
+    """Takes three frames."""
+
+    def write(self, frame):
+        if frame.seq == 3:
+            raise OutputError("disk full")
+
+
+def test_a_sink_that_fails_ends_the_run_and_the_others_are_closed():
     good = ListSink()
     with pytest.raises(OutputError, match="disk full"):
         Pipeline([Passing()]).run(ListSource(images(500)), [good, Full()])
@@ -246,7 +342,7 @@ def test_leaving_the_iteration_early_ends_all_threads_and_closes_the_source():
             if frame.seq == 3:
                 break
     assert source.closed
-    assert not [t.name for t in threading.enumerate() if t.name.startswith("sightline")]
+    check_no_threads()
 
 
 def test_the_reader_stays_within_the_window():

@@ -113,6 +113,20 @@ def test_the_text_of_an_error_that_is_no_unicode_is_escaped():
     failure.traceback.encode()
 
 
+def test_an_error_that_cannot_tell_its_message_fails_its_frame_alone():
+    class MuteError(Exception):
+        def __str__(self):
+            raise ValueError("no text")
+
+    class Tongueless(Stage):
+        def process(self, frame):
+            raise MuteError
+
+    outcome = StageRow([("tongueless", Tongueless())]).process(new(1)[0].frame)
+    assert outcome.failure.error == "MuteError: its text cannot be had"
+    assert isinstance(outcome.error, MuteError)
+
+
 @pytest.mark.parametrize("results", [[], [None]])
 def test_a_batch_with_a_wrong_number_of_results_is_repeated_frame_by_frame(caplog, results):
     class Short(Batch):

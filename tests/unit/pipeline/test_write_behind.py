@@ -1,0 +1,87 @@
+"""Writing behind: errors of sinks, in whatever form they come, and what is left of outputs."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import sightline as sl
+from sightline.errors import OutputError
+from sightline.pipeline.pipeline import Pipeline
+from sightline.pipeline.stage import Stage
+from sightline.testing.sink import ListSink
+from sightline.testing.source import ListSource
+
+IMAGES = [np.zeros((8, 12, 3), np.uint8)] * 100
+
+
+class Mute(BaseException):
+    """Has no text."""
+
+    def __str__(self):
+        raise SystemExit(5)
+
+
+class Raising(ListSink):
+    """Raises at one moment: when it is opened, closed, discarded, or gets frame 10."""
+
+    def __init__(self, moment, raised):
+        super().__init__()
+        self.moment, self.raised = moment, raised
+
+    def open(self, stream):
+        self.meet("open")
+        super().open(stream)
+
+    def write(self, frame):
+        self.meet(frame.seq)
+        super().write(frame)
+
+    def close(self):
+        super().close()
+        self.meet("close")
+
+    def discard(self):
+        super().discard()
+        self.meet("discard")
+
+    def meet(self, moment):
+        if moment == self.moment:
+            raise self.raised
+
+
+class Passing(Stage):
+    def process(self, frame):
+        return frame
+
+
+def run(folder, sink):
+    """Run with a sink between two files."""
+    files = [sl.JsonlFile(folder / f"{{stream}}-{name}.jsonl") for name in "ab"]
+    Pipeline([Passing()]).run(ListSource(IMAGES), [files[0], sink, files[1]])
+
+
+def left(folder):
+    """Count the lines of each file; nothing of the run may be left besides these."""
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("sightline")]
+    return {path.name: len(path.read_text().splitlines()) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (SystemExit(0), "SystemExit was raised by sink:Raising: 0"),
+        (KeyboardInterrupt(), "KeyboardInterrupt was raised by sink:Raising: "),
+        (GeneratorExit("gone"), "GeneratorExit was raised by sink:Raising: gone"),
+        (Mute(), "Mute was raised by sink:Raising: its text cannot be had"),
+    ],
+    ids=["exit", "interrupt", "generator", "mute"],
+)
+def test_a_sink_that_ends_the_thread_of_the_writer_ends_the_run_as_an_error_does(
+    tmp_path, raised, told
+):
+    with pytest.raises(OutputError) as info:
+        run(tmp_path, Raising(10, raised))
+    assert str(info.value) == told
+    assert info.value.__cause__ is raised
+    assert left(tmp_path) == {"list-a.jsonl": 11, "list-b.jsonl": 10}
