@@ -20,6 +20,7 @@ from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING
 
 from sightline.errors import MediaError
+from sightline.pipeline.ending import at_end
 from sightline.pipeline.outcome import Outcome, StageRow
 from sightline.pipeline.raised import error_from
 from sightline.pipeline.report import RunReport
@@ -27,6 +28,7 @@ from sightline.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+    from types import TracebackType
     from typing import Self
 
     from sightline.frame import Frame
@@ -98,13 +100,19 @@ class InlineRun:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        at_end(self.close)(kind, error, traceback)
 
     def close(self) -> None:
         """End the run: stop the threads, close the copies of stream stages and the source."""
-        self._frames.close()
-        self._source.close()
+        with ExitStack() as stack:
+            stack.push(at_end(self._source.close))
+            self._frames.close()
 
     def _run(self) -> Generator[Frame, None, None]:
         stop = self._options.stop
@@ -113,7 +121,8 @@ class InlineRun:
         with ExitStack() as stack:
             shared, ordered = self._rows(stack)
             reader = _Reader(self._source, shared, window=window, times=self.report.steps)
-            stack.enter_context(reader)
+            reader.start()
+            stack.push(at_end(reader.close))
             for outcome in reader.outcomes(stop):
                 frame = self.report.settle(
                     ordered.proceed(outcome), max_failures=self._options.max_failures
@@ -134,7 +143,8 @@ class InlineRun:
         ]
         for _, stage in stages:
             if stage.scope is Scope.STREAM:
-                stack.enter_context(stage)
+                stage.open()
+                stack.push(at_end(stage.close))
         cut = next(
             (i for i, (_, stage) in enumerate(stages) if stage.scope is Scope.STREAM), len(stages)
         )
@@ -153,15 +163,18 @@ class _Reader:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="sightline-reader", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin to read."""
         self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End the threads, and close the source."""
         self._stopping.set()
-        self._source.close()
-        self._thread.join()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            self._source.close()
+        finally:
+            self._thread.join()
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def outcomes(self, stop: threading.Event | None) -> Iterator[Outcome]:
         """Yield the outcome of every frame in order, until the source ends or `stop` is set.

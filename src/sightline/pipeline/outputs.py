@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from sightline.errors import PipelineError
+from sightline.pipeline.ending import at_end
 from sightline.pipeline.registry import Kind, create
 from sightline.sinks.file import FileSink
 from sightline.sinks.sink import StreamSinks
@@ -84,10 +86,11 @@ def sinks_for(
 
 def close_shared(sinks: Iterable[Sink | StreamSinks]) -> None:
     """Release what the sinks of the streams of a run shared, such as a web server."""
-    for sink in sinks:
-        close = getattr(sink, "close", None) if isinstance(sink, StreamSinks) else None
-        if close is not None:
-            close()
+    with ExitStack() as stack:
+        for sink in reversed([*sinks]):
+            close = getattr(sink, "close", None) if isinstance(sink, StreamSinks) else None
+            if close is not None:
+                stack.push(at_end(close))
 
 
 def _only_one(sink: Sink | StreamSinks) -> str:

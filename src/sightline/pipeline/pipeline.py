@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sightline.errors import PipelineError
+from sightline.pipeline.ending import at_end
 from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.inline import InlineRun, RunOptions, frames_in_window
 from sightline.pipeline.outputs import close_shared, sinks_for
@@ -87,7 +89,8 @@ class Pipeline:
         with ExitStack() as stack:
             for stage in self.stages:
                 if stage.scope is Scope.STATELESS:
-                    stack.enter_context(stage)
+                    stage.open()
+                    stack.push(at_end(stage.close))
             self._open = stack.pop_all()
 
     def close(self) -> None:
@@ -125,11 +128,10 @@ class Pipeline:
         from sightline.media.opening import open_source
 
         opened = open_source(source)
-        try:
+        with ExitStack() as stack:
+            stack.push(at_end(opened.close))
             self.open()
-        except BaseException:
-            opened.close()
-            raise
+            stack.pop_all()
         return InlineRun(opened, self.named_stages, options=options or RunOptions())
 
     @overload
@@ -238,24 +240,22 @@ class Pipeline:
         on_frame: Callable[[RunReport], Any] | None,
     ) -> RunReport:
         options = options or RunOptions()
-        was_open = self._open is not None
-        try:
-            with self.frames(source, options=options) as run:
-                report = run.report
-                window = frames_in_window(options.window_bytes, report.stream)
-                chosen = sinks_for(sinks, report.stream, streams=1)
-                writer = WriteBehind(chosen, report.stream, window=window, times=report.steps)
-                started = time.perf_counter()
-                with writer:
-                    for frame in run:
-                        writer.put(frame)
-                        if on_frame is not None:
-                            on_frame(report)
-                report.wall_s = time.perf_counter() - started
-        finally:
-            close_shared(sinks)
-            if not was_open:
-                self.close()
+        with ExitStack() as stack:
+            if not self.is_open:
+                stack.push(at_end(self.close))
+            stack.push(at_end(partial(close_shared, sinks)))
+            run = stack.enter_context(self.frames(source, options=options))
+            report = run.report
+            window = frames_in_window(options.window_bytes, report.stream)
+            chosen = sinks_for(sinks, report.stream, streams=1)
+            writer = WriteBehind(chosen, report.stream, window=window, times=report.steps)
+            started = time.perf_counter()
+            with writer:
+                for frame in run:
+                    writer.put(frame)
+                    if on_frame is not None:
+                        on_frame(report)
+            report.wall_s = time.perf_counter() - started
         return report
 
 

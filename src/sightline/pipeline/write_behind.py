@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
+from functools import partial
 from queue import Full, Queue
 from typing import TYPE_CHECKING
 
 from sightline.errors import OutputError
+from sightline.pipeline.ending import at_end
 from sightline.pipeline.raised import error_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
     from typing import Self
 
     from sightline.frame import Frame
@@ -43,16 +47,12 @@ class WriteBehind:
         self._thread = threading.Thread(target=self._write, name="sightline-writer", daemon=True)
 
     def __enter__(self) -> Self:
-        opened: list[Sink] = []
-        try:
+        with ExitStack() as stack:
             for _, sink in self._sinks:
                 sink.open(self._stream)
-                opened.append(sink)
-        except BaseException:
-            for sink in opened:
-                sink.discard()
-            raise
-        self._thread.start()
+                stack.push(at_end(sink.discard))
+            self._thread.start()
+            stack.pop_all()
         return self
 
     def put(self, frame: Frame) -> None:
@@ -62,8 +62,7 @@ class WriteBehind:
             OutputError: A sink failed on an earlier frame.
         """
         while True:
-            if self._error is not None:
-                raise self._error
+            self._check()
             try:
                 self._queue.put(frame, timeout=_POLL_S)
             except Full:
@@ -71,18 +70,25 @@ class WriteBehind:
             self._accepted += 1
             return
 
-    def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
         self._end_thread()
-        if kind is not None and self._accepted == 0:
-            for _, sink in self._sinks:
-                sink.discard()
-            return
-        failures = map(self._close, self._sinks)
-        errors = [error for error in failures if error is not None]
-        if kind is None and self._error is not None:
+        in_vain = error is not None and self._accepted == 0
+        with ExitStack() as stack:
+            for name, sink in reversed(self._sinks):
+                end = sink.discard if in_vain else partial(self._close, name, sink)
+                stack.push(at_end(end, after=error))
+            if error is not self._error:
+                stack.push(at_end(self._check, after=error))
+
+    def _check(self) -> None:
+        """Raise what a sink failed with while it was written to."""
+        if self._error is not None:
             raise self._error
-        if kind is None and errors:
-            raise errors[0]
 
     def _end_thread(self) -> None:
         while self._thread.is_alive():
@@ -92,15 +98,9 @@ class WriteBehind:
                 continue
             self._thread.join()
 
-    def _close(self, named: tuple[str, Sink]) -> Exception | None:
-        """Close one sink whatever happens to the others; the first error is raised at the end."""
-        name, sink = named
-        try:
-            with self._times.measure(name):
-                sink.close()
-        except Exception as error:  # noqa: BLE001 - collected, raised by __exit__
-            return error
-        return None
+    def _close(self, name: str, sink: Sink) -> None:
+        with self._times.measure(name):
+            sink.close()
 
     def _write(self) -> None:
         name = "a sink"

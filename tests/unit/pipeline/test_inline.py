@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.errors import MediaError, OutputError, StageError
+from sightline.errors import MediaError, ModelError, OutputError, StageError
 from sightline.frame import Frame
 from sightline.pipeline.inline import RunOptions, frames_in_window
 from sightline.pipeline.pipeline import Pipeline
@@ -217,6 +217,16 @@ def test_a_source_that_ends_the_thread_of_the_reader_ends_the_run_as_an_error_do
     check_no_threads()
 
 
+@pytest.mark.parametrize("raised", [ValueError("stuck"), SystemExit(3)], ids=repr)
+def test_a_source_that_raises_when_it_is_closed_leaves_no_thread(raised):
+    sink = ListSink()
+    with pytest.raises(type(raised)) as info:
+        Pipeline([Jitter(), Count()]).run(RaisingSource("close", raised), [sink])
+    assert info.value is raised
+    assert len(sink.frames) == 5
+    check_no_threads()
+
+
 class RaisingStage(Stage):
     """Raises at one moment: at frame 3, or when it is closed."""
 
@@ -264,12 +274,78 @@ def test_what_ends_the_program_in_the_thread_of_the_caller_ends_the_run_and_comp
     check_no_threads()
 
 
+STUCK = ValueError("stuck")
+
+
+@pytest.mark.parametrize(
+    ("stage", "source"),
+    [
+        (RaisingStage("close", STUCK), ListSource(images(9))),
+        (RaisingStage("close", STUCK, Scope.STREAM), ListSource(images(9))),
+        (Passing(), RaisingSource("close", STUCK)),
+    ],
+    ids=["shared stage", "stream stage", "source"],
+)
+def test_an_error_at_the_end_of_a_run_does_not_hide_the_one_before(stage, source, caplog):
+    with pytest.raises(StageError, match="no luck with 4"):
+        Pipeline([stage, FailOn(4)]).run(source, [ListSink()])
+    assert "ValueError: stuck" in caplog.text
+    check_no_threads()
+
+
 class Full(ListSink):
     """Takes three frames."""
 
     def write(self, frame):
         if frame.seq == 3:
             raise OutputError("disk full")
+
+
+def test_an_error_at_the_end_of_a_run_does_not_hide_that_of_a_sink(caplog):
+    stage = RaisingStage("close", STUCK, Scope.STREAM)
+    with pytest.raises(OutputError, match="disk full"):
+        Pipeline([stage]).run(ListSource(images(500)), [Full()])
+    assert "ValueError: stuck" in caplog.text
+
+
+def test_a_stage_that_cannot_be_closed_does_not_hide_why_another_could_not_be_opened(caplog):
+    class Absent(Stage):
+        def open(self):
+            raise ModelError("the model is not there")
+
+        def process(self, frame):
+            return frame
+
+    source = RaisingSource("close", STUCK)
+    with pytest.raises(ModelError, match="the model is not there"):
+        Pipeline([RaisingStage("close", STUCK), Absent()]).run(source)
+    assert source.closed
+    assert caplog.text.count("failed at the end of a run: ValueError: stuck") == 2
+
+
+class Shared(ListSink):
+    """Shares something that cannot be released."""
+
+    def for_stream(self, stream):
+        return ListSink()
+
+    def close(self):
+        raise STUCK
+
+
+def test_what_sinks_share_that_cannot_be_released_leaves_no_stage_open_and_hides_no_error():
+    stage = FailOn(4)
+    closed = []
+    stage.close = lambda: closed.append(True)
+    shared = [Shared(), Discardable()]
+    shared[1].for_stream = lambda stream: ListSink()
+    shared[1].close = lambda: closed.append(True)
+    with pytest.raises(StageError, match="no luck with 4"):
+        Pipeline([stage]).run(ListSource(images(6)), shared)
+    assert closed == [True, True]
+    with pytest.raises(ValueError, match="stuck"):
+        Pipeline([stage]).run(ListSource(images(3)), shared)
+    assert closed == [True] * 4
 
 
 def test_a_sink_that_fails_ends_the_run_and_the_others_are_closed():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sightline as sl
-from sightline.errors import OutputError
+from sightline.errors import OutputError, StageError
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.stage import Stage
 from sightline.testing.sink import ListSink
@@ -55,10 +55,20 @@ class Passing(Stage):
         return frame
 
 
-def run(folder, sink):
+class FailOn(Stage):
+    def __init__(self, seq):
+        self.seq = seq
+
+    def process(self, frame):
+        if frame.seq == self.seq:
+            raise ValueError("no luck")
+        return frame
+
+
+def run(folder, sink, stage=None):
     """Run with a sink between two files."""
     files = [sl.JsonlFile(folder / f"{{stream}}-{name}.jsonl") for name in "ab"]
-    Pipeline([Passing()]).run(ListSource(IMAGES), [files[0], sink, files[1]])
+    Pipeline([stage or Passing()]).run(ListSource(IMAGES), [files[0], sink, files[1]])
 
 
 def left(folder):
@@ -85,3 +95,49 @@ def test_a_sink_that_ends_the_thread_of_the_writer_ends_the_run_as_an_error_does
     assert str(info.value) == told
     assert info.value.__cause__ is raised
     assert left(tmp_path) == {"list-a.jsonl": 11, "list-b.jsonl": 10}
+
+
+@pytest.mark.parametrize("raised", [ValueError("no"), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_a_sink_that_raises_when_it_is_closed_keeps_no_other_from_being_completed(tmp_path, raised):
+    with pytest.raises(type(raised)) as info:
+        run(tmp_path, Raising("close", raised))
+    assert info.value is raised
+    assert left(tmp_path) == {"list-a.jsonl": 100, "list-b.jsonl": 100}
+
+
+@pytest.mark.parametrize("raised", [ValueError("no"), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_a_sink_that_raises_when_it_is_opened_leaves_nothing_of_the_others(tmp_path, raised):
+    with pytest.raises(type(raised)) as info:
+        run(tmp_path, Raising("open", raised))
+    assert info.value is raised
+    assert left(tmp_path) == {}
+
+
+def test_an_error_when_sinks_are_closed_does_not_hide_the_one_before(tmp_path, caplog):
+    with pytest.raises(StageError, match="no luck"):
+        run(tmp_path, Raising("close", ValueError("jammed")), FailOn(5))
+    assert left(tmp_path) == {"list-a.jsonl": 5, "list-b.jsonl": 5}
+    assert "ValueError: jammed" in caplog.text
+
+
+def test_an_interrupt_when_sinks_are_closed_goes_before_errors(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Raising("close", KeyboardInterrupt()), FailOn(5))
+    assert left(tmp_path) == {"list-a.jsonl": 5, "list-b.jsonl": 5}
+
+
+@pytest.mark.parametrize("raised", [ValueError("jammed"), SystemExit(3)], ids=repr)
+def test_a_sink_that_cannot_be_discarded_keeps_nothing_of_the_others(tmp_path, raised):
+    expected = StageError if isinstance(raised, Exception) else SystemExit
+    with pytest.raises(expected):
+        run(tmp_path, Raising("discard", raised), FailOn(0))
+    assert left(tmp_path) == {}
+
+
+def test_a_sink_that_cannot_be_discarded_does_not_hide_why_another_could_not_be_opened(tmp_path):
+    jammed = Raising("discard", ValueError("jammed"))
+    locked = Raising("open", OutputError("no permission"))
+    output = sl.JsonlFile(tmp_path / "{stream}.jsonl")
+    with pytest.raises(OutputError, match="no permission"):
+        Pipeline([Passing()]).run(ListSource(IMAGES), [output, jammed, locked])
+    assert left(tmp_path) == {}
