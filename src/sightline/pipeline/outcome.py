@@ -9,6 +9,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sightline.errors import PipelineError
 from sightline.pipeline.promises import check_result
 from sightline.pipeline.raised import in_words
 from sightline.pipeline.report import FailedFrame
@@ -47,9 +48,21 @@ class StageRow:
     """Consecutive stages that a frame passes one after the other, safe for many threads.
 
     Every stage is guarded so that no more threads are inside it than it allows.
+
+    Args:
+        stages: With their names; open, since some know only then how many threads they allow.
+
+    Raises:
+        PipelineError: A stage allows no thread at all.
     """
 
     def __init__(self, stages: Sequence[tuple[str, Stage]]) -> None:
+        for name, stage in stages:
+            if not isinstance(stage.concurrency, int) or stage.concurrency < 1:
+                raise PipelineError(
+                    f"stage {name!r}: concurrency must be a number of threads, 1 or more, but is "
+                    f"{stage.concurrency}"
+                )
         self._guarded = [
             (name, stage, threading.BoundedSemaphore(stage.concurrency)) for name, stage in stages
         ]

@@ -56,12 +56,7 @@ class Pipeline:
         if not stages:
             raise PipelineError("a pipeline needs at least one stage, but got none")
         for stage in stages:
-            if not isinstance(stage, Stage):
-                raise PipelineError(f"{stage!r} is not a stage; derive its class from Stage")
-            if stage.batch_size < 1:
-                raise PipelineError(
-                    f"stage {stage.name!r}: batch_size must be 1 or more, but is {stage.batch_size}"
-                )
+            _check(stage)
         if len({id(stage) for stage in stages}) < len(stages):
             raise PipelineError("a stage object stands in the pipeline twice; make a second object")
         self.stages = tuple(stages)
@@ -257,6 +252,23 @@ class Pipeline:
                         on_frame(report)
             report.wall_s = time.perf_counter() - started
         return report
+
+
+def _check(stage: Any) -> None:
+    if isinstance(stage, type) and issubclass(stage, Stage):
+        name = stage.__name__
+        raise PipelineError(f"{name} is a class; make a stage of it: {name}(…)")
+    if not isinstance(stage, Stage):
+        raise PipelineError(f"{stage!r} is not a stage; derive its class from Stage")
+    if not isinstance(stage.scope, Scope):
+        raise PipelineError(
+            f"stage {stage.name!r}: scope must be Scope.STATELESS or Scope.STREAM, but is "
+            f"{stage.scope!r}"
+        )
+    if stage.batch_size < 1:
+        raise PipelineError(
+            f"stage {stage.name!r}: batch_size must be 1 or more, but is {stage.batch_size}"
+        )
 
 
 def _as_inline(options: GraphOptions) -> RunOptions:

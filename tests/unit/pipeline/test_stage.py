@@ -112,6 +112,20 @@ def test_drawing_uses_the_memory_that_a_runner_grants():
     assert not np.shares_memory(drawn.image, image)
 
 
+def test_a_scope_that_is_none_is_refused():
+    stage = Blur()
+    stage.scope = "stream"
+    with pytest.raises(PipelineError, match=r"scope must be Scope\.STATELESS or .* is 'stream'"):
+        Pipeline([stage])
+
+
+def test_a_class_in_place_of_a_stage_is_told_from_what_is_no_stage():
+    with pytest.raises(PipelineError, match=r"Blur is a class; make a stage of it: Blur\(…\)"):
+        Pipeline([Blur])
+    with pytest.raises(PipelineError, match="'blur' is not a stage; derive its class from Stage"):
+        Pipeline(["blur"])
+
+
 @pytest.mark.parametrize("size", [0, -3])
 def test_a_batch_has_at_least_one_frame(size):
     stage = Blur()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline.errors import PipelineError
 from sightline.frame import Frame
 from sightline.pipeline.outcome import Outcome, StageRow
 from sightline.pipeline.stage import Stage
@@ -148,6 +149,15 @@ def test_a_batch_that_breaks_the_promise_to_keep_images_fails_frame_by_frame():
     outcomes = StageRow([("liar", Liar())]).process_many(new(3))
     assert [outcome.frame is None for outcome in outcomes] == [False, True, False]
     assert "changes_image = False" in outcomes[1].failure.error
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2.5, None])
+def test_a_stage_that_no_thread_may_be_inside_is_refused_instead_of_waited_for(threads):
+    stage = Batch()
+    stage.concurrency = threads
+    message = f"stage 'batch': concurrency must be a number of threads, 1 or more, but is {threads}"
+    with pytest.raises(PipelineError, match=message):
+        StageRow([("batch", stage)])
 
 
 REPLACED = [
