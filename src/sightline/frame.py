@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from sightline.detections import Detections
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Buffers", "Frame", "Image"]
 
@@ -21,6 +19,8 @@ Image = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 _NO_DETECTIONS = Detections.empty()
 _NO_DATA: Mapping[str, Any] = MappingProxyType({})
+_MAPPINGS = (dict, MappingProxyType, Mapping)
+"""The usual ones first, which are recognised much faster."""
 
 
 class Buffers(Protocol):
@@ -56,11 +56,19 @@ class Frame:
 
     def __post_init__(self) -> None:
         image = self.image
+        if not isinstance(image, np.ndarray):
+            raise TypeError(f"image must be a NumPy array, but is a {type(image).__name__}")
         if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
             raise ValueError(
                 "image must be uint8 of shape (H, W, 3) or (H, W), "
                 f"but is {image.dtype} of shape {image.shape}"
             )
+        found: Any = self.detections
+        if not isinstance(found, Detections):
+            raise TypeError(f"detections must be Detections, but are a {type(found).__name__}")
+        data: Any = self.data
+        if not isinstance(data, _MAPPINGS):
+            raise TypeError(f"data must be a mapping, but are a {type(data).__name__}")
         if self.seq < 0:
             raise ValueError(f"seq must be 0 or more, but is {self.seq}")
         if image.flags.writeable:

@@ -1,7 +1,9 @@
 """Frames: checked, immutable, sharing their pixels."""
 
 import dataclasses
+from collections import UserDict
 from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -98,3 +100,27 @@ def test_an_empty_image_lies_in_the_memory_granted_for_it_as_long_as_there_is_so
 def test_what_is_no_image_is_refused(image, seq, message):
     with pytest.raises(ValueError, match=message):
         Frame(image=image, seq=seq, pts=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": [[1, 2], [3, 4]]}, "image must be a NumPy array, but is a list"),
+        ({"image": None}, "image must be a NumPy array, but is a NoneType"),
+        ({"detections": ["person"]}, "detections must be Detections, but are a list"),
+        ({"detections": None}, "detections must be Detections, but are a NoneType"),
+        ({"data": [("count", 3)]}, "data must be a mapping, but are a list"),
+        ({"data": None}, "data must be a mapping, but are a NoneType"),
+    ],
+)
+def test_what_is_of_another_kind_than_it_must_be_is_refused(changes, message):
+    frame = Frame(image=np.zeros((2, 2, 3), np.uint8), seq=0, pts=0)
+    with pytest.raises(TypeError, match=message):
+        frame.replace(**changes)
+
+
+def test_data_may_be_any_mapping():
+    data = UserDict(count=3)
+    frame = Frame(image=np.zeros((2, 2, 3), np.uint8), seq=0, pts=0, data=data)
+    assert frame.data is data
+    assert frame.replace(data=MappingProxyType(data)).data == {"count": 3}
