@@ -513,6 +513,27 @@ class OpensWhenInOrder(OpensWhen):
     scope = Scope.STREAM
 
 
+class OpensBadly(Stage):
+    """Fails, or hangs, at some of the times that it is opened, counted over all processes."""
+
+    changes_image = False
+
+    def __init__(self, folder, bad, *, hangs=False):
+        self.folder, self.bad, self.hangs = str(folder), bad, hangs
+
+    def open(self):
+        number = 0
+        while not is_first_time(Path(self.folder, str(number))):
+            number += 1
+        if number in self.bad:
+            if self.hangs:
+                time.sleep(600)
+            raise OSError("no memory for the model")
+
+    def process(self, frame):
+        return frame
+
+
 class CannotOpen(Stage):
     changes_image = False
 

@@ -26,9 +26,14 @@ PRELOADED = ("sightline.graph.handler", "sightline.graph.feeder")
 _log = logging.getLogger(__name__)
 
 _MOST_FALSE_STARTS = 3
+"""In a row, before any handler was ever ready: then none will be."""
+_MOST_IN_VAIN = 10
+"""In a row for each place, while no handler is left of those that were."""
 _FIRST_DELAY_S = 0.1
 _LONGEST_DELAY_S = 5.0
 _SETTLED_S = 5.0
+_SLOWER = 3.0
+"""How many times as long a handler may take to open its stages as the slowest one before it."""
 _GAP_S = 1.0
 """They are looked at many times a second; who did not for longer was stopped."""
 
@@ -45,6 +50,7 @@ class Handler:
         holds: Pieces of work that it was given and has not returned.
         busy_since_s: When it began the oldest of these, as far as the hub can know.
         is_hung: It was killed because it took too long.
+        failure: What went wrong in it, as it has told.
     """
 
     identity: bytes
@@ -54,6 +60,7 @@ class Handler:
     holds: int = 0
     busy_since_s: float = 0.0
     is_hung: bool = False
+    failure: str = ""
 
     def gave(self, now_s: float) -> None:
         """Note that it was given a piece of work."""
@@ -74,7 +81,8 @@ class Crew:
         children: Starts and watches the processes.
         steps: The plan that they work by.
         size: How many; 0 if the plan has nothing for them.
-        deadline_s: A handler that takes longer for one piece of work is killed.
+        deadline_s: A handler that takes longer for one piece of work is killed. So is one that
+            takes longer to open its stages, and several times as long as those before it.
 
     Raises:
         PipelineError: A stage cannot be sent to another process.
@@ -91,6 +99,7 @@ class Crew:
         self._looked_s = 0.0
         self._started = 0
         self._false_starts = 0
+        self._slowest_start_s: float | None = None  # None: no handler was ever ready
         self._members: dict[bytes, Handler] = {}
         self._dismissed: set[bytes] = set()
         self._due: dict[int, float] = dict.fromkeys(range(size), 0.0)
@@ -146,6 +155,8 @@ class Crew:
         member = self._members.get(identity)
         if member is None:
             return False
+        start_s = now_s - member.since_s
+        self._slowest_start_s = max(self._slowest_start_s or 0.0, start_s)
         member.is_ready = True
         member.since_s = now_s
         self._false_starts = 0
@@ -161,12 +172,7 @@ class Crew:
         if member is None:
             return None
         if not member.is_ready:
-            self._false_starts += 1
-            if self._false_starts >= _MOST_FALSE_STARTS:
-                raise GraphError(
-                    f"{self._false_starts} handler processes in a row died before they were ready; "
-                    "look for their messages on standard error"
-                )
+            self._count_false_start(member)
         lasted = now_s - member.since_s >= _SETTLED_S
         delay_s = 0.0 if lasted else self._delays[member.place]
         self._delays[member.place] = min(_LONGEST_DELAY_S, max(_FIRST_DELAY_S, 2 * delay_s))
@@ -174,8 +180,29 @@ class Crew:
         self.restarts += 1
         return member
 
+    def reason_of(self, member: Handler, status: int) -> str:
+        """Say why a handler died."""
+        if member.is_hung:
+            return f"the handler took longer than {self._deadline_s:g} s"
+        return member.failure or f"the handler process died (exit status {status})"
+
+    def _count_false_start(self, member: Handler) -> None:
+        """Count a handler that died, or failed, before it was ready.
+
+        Raises:
+            GraphError: There is none, and it seems that there never will be.
+        """
+        self._false_starts += 1
+        was_ready = self._slowest_start_s is not None
+        most = _MOST_IN_VAIN * self.size if was_ready else _MOST_FALSE_STARTS
+        if self._false_starts >= most and not self.ready:
+            raise GraphError(
+                f"{self._false_starts} handler processes in a row died before they were ready; "
+                + (member.failure or "look for their messages on standard error")
+            )
+
     def kill_overdue(self, now_s: float) -> None:
-        """Kill the handlers that have been at one piece of work for too long.
+        """Kill the handlers that have been at one piece of work, or at opening, for too long.
 
         Time in which nobody looked does not count: all processes may have been stopped (Ctrl-Z), or
         the machine asleep.
@@ -185,11 +212,20 @@ class Crew:
         for member in self._members.values():
             if unseen_s > _GAP_S:
                 member.busy_since_s += unseen_s
-            overdue = member.holds and now_s - member.busy_since_s > self._deadline_s
-            if overdue and not member.is_hung:
+                member.since_s += 0.0 if member.is_ready else unseen_s
+            if self._is_overdue(member, now_s) and not member.is_hung:
                 _log.warning("handler hangs identity=%s", member.identity.decode())
                 member.is_hung = True
                 self._children.kill(member.identity)
+
+    def _is_overdue(self, member: Handler, now_s: float) -> bool:
+        """Tell whether a handler takes too long; nobody knows how long the first ones may."""
+        if member.is_ready:
+            return member.holds > 0 and now_s - member.busy_since_s > self._deadline_s
+        slowest_s = self._slowest_start_s
+        if slowest_s is None:
+            return False
+        return now_s - member.since_s > max(self._deadline_s, _SLOWER * slowest_s)
 
 
 def _pickled(steps: Sequence[Step]) -> bytes:

@@ -275,9 +275,25 @@ class Hub:
                     self._traffic.handler_joined(sender, batch=self._batches.pop(sender))
             case NodeError():
                 if self._crew.is_ours(sender):
-                    raise error_of(message)
+                    self._handler_failed(sender, message)
             case Change():
                 self._lives.changes.withdraw(message.stage, message.parameters)
+
+    def _handler_failed(self, sender: bytes, message: NodeError) -> None:
+        """Do without a handler that cannot go on, if others may.
+
+        Raises:
+            SightlineError: It cannot begin; others could not either.
+        """
+        member = self._crew.find(sender)
+        if member is None:  # it was closing its stages
+            self._error = self._error or error_of(message)
+        elif self._phase is Phase.OPENING:
+            raise error_of(message)
+        else:
+            member.failure = message.message
+            _log.warning("handler failed identity=%s error=%s", sender.decode(), message.message)
+        self._dismiss([sender], time.monotonic() + _LEAVE_S)
 
     def _handle_feeder(self, sender: bytes, message: Announce | Ended) -> None:
         if isinstance(message, Announce):
@@ -399,13 +415,8 @@ class Hub:
     def _bury(self, now_s: float) -> None:
         for identity, status in self._children.take_dead().items():
             if (member := self._crew.bury(identity, now_s)) is not None:
-                reason = (
-                    f"the handler took longer than {self._options.deadline_s:g} s"
-                    if member.is_hung
-                    else f"the handler process died (exit status {status})"
-                )
                 _log.warning("handler died identity=%s status=%s", identity.decode(), status)
-                self._traffic.handler_left(identity, reason)
+                self._traffic.handler_left(identity, self._crew.reason_of(member, status))
                 self._crew.start_due(self._address, now_s)
             elif (state := self._inlets.died(identity, status, now_s)) is not None:
                 self._lives.check_end(state)
@@ -415,14 +426,11 @@ class Hub:
                 )
 
     def _snapshot(self) -> dict[str, Any]:
-        under_way = self._lives.under_way
         return {
             **self.report.as_dict(latest_failed=_LATEST_FAILED),
             "phase": self._phase.name.lower(),
             "over": self._calls.is_over,
-            "under_way": under_way,
-            "window": {name: self._inlets.streams[name].window for name in under_way},
-            "replacing": self._lives.replacing(),
+            **self._lives.snapshot(),
             "processes": {"hub": os.getpid(), **self._children.pids},
         }
 
@@ -484,8 +492,8 @@ class Hub:
         for lane in lanes:
             if not lane.join(_LEAVE_S) and lane.is_open:
                 self._error = self._error or GraphError(
-                    f"a sink of stream {lane.stream.name!r} takes too long to close; its output "
-                    "may be incomplete"
+                    f"{lane.doing} of stream {lane.stream.name!r} takes too long; its outputs may "
+                    "be incomplete"
                 )
         self._link.close()
         self._wakeup.close()

@@ -115,6 +115,7 @@ class Lane:
 
     Attributes:
         stream: The stream.
+        doing: Whose code it is in, or was last.
         is_open: Its stages and sinks are open, or could not be.
         error: What went wrong with them; from then on frames are dropped.
     """
@@ -136,6 +137,7 @@ class Lane:
         self._opened: list[Sink] = []
         self._queue: SimpleQueue[FrameRecord | _Change | _End] = SimpleQueue()
         self._is_cut = False
+        self.doing = "a sink"
         self.is_open = False
         self.error: Exception | None = None
         self._thread = threading.Thread(
@@ -236,7 +238,9 @@ class Lane:
         if self.error is not None:
             record.dropped = ("sinks", "failed before")
             return
+        self.doing = "a stage in order"
         outcome = self._step(record).row.process(self._frame(record))
+        self.doing = "a sink"
         record.times.extend(outcome.times)
         frame = outcome.frame
         if frame is None:

@@ -258,15 +258,21 @@ class StreamLives:
             raise GraphError(f"stream {name!r} is at its end; add another one")
         self._inlets.replace(state, spec)
 
-    def replacing(self) -> dict[str, dict[str, str | None]]:
-        """Say as JSON values which sources are being opened for streams, or could not be."""
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """Say as JSON values, by stream, what is under way, and which sources are being opened."""
+        streams = self._inlets.streams
+        under_way = self.under_way
         return {
-            state.name: {
-                "place": replacement.spec.place,
-                "error": None if replacement.error is None else str(replacement.error),
-            }
-            for state in self._inlets.streams.values()
-            if (replacement := state.replacement) is not None
+            "under_way": under_way,
+            "window": {name: streams[name].window for name in under_way},
+            "replacing": {
+                state.name: {
+                    "place": replacement.spec.place,
+                    "error": None if replacement.error is None else str(replacement.error),
+                }
+                for state in streams.values()
+                if (replacement := state.replacement) is not None
+            },
         }
 
     @property

@@ -6,7 +6,7 @@ It knows slots, but no sockets.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from traceback import clear_frames
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from sightline.errors import GraphError, ProtocolError, StaleSlotError
+from sightline.errors import GraphError, ProtocolError, SightlineError, StaleSlotError
 from sightline.graph.changes import took_change
 from sightline.graph.loans import Loans, OutputSlot
 from sightline.graph.objects import ObjectStage
@@ -28,7 +28,7 @@ from sightline.transport.messages import Failure, Pixels, Result, Work
 from sightline.transport.slot_reader import SlotReader, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
     from sightline.frame import Frame, Image
@@ -93,8 +93,8 @@ class Workbench:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(self._reader.close)
-            for stage in self._stages.values():
-                stack.enter_context(stage)
+            for name, stage in self._stages.items():
+                stack.enter_context(_opened(name, stage))
             for number, step in enumerate(self._steps):
                 if step.kind is not StepKind.ORDERED:
                     self._rows[number] = StageRow(_stages_of(step))
@@ -199,6 +199,33 @@ class Workbench:
             ),
             payload=payload,
         )
+
+
+@contextmanager
+def _opened(name: str, stage: Stage) -> Iterator[None]:
+    """Open a stage for a while."""
+    with _told_whose(name, "opened"):
+        stage.open()
+    try:
+        yield
+    finally:
+        with _told_whose(name, "closed"):
+            stage.close()
+
+
+@contextmanager
+def _told_whose(name: str, what: str) -> Iterator[None]:
+    """Have errors of a stage say whose they are.
+
+    Raises:
+        GraphError: There was one.
+    """
+    try:
+        yield
+    except SightlineError:
+        raise
+    except Exception as error:
+        raise GraphError(f"stage {name!r} cannot be {what}: {in_words(error)}") from error
 
 
 def place(

@@ -226,9 +226,27 @@ def test_with_a_sink_that_never_returns(graphs):
     sink = BlockedSink()
     run = graphs.start([Read()], [Numbered("a", 10**6)], [sink])
     assert sink.entered.wait(60)
-    with pytest.raises(GraphError, match="a sink of stream 'a' takes too long to close"):
+    with pytest.raises(GraphError, match="a sink of stream 'a' takes too long"):
         stop(run)
     sink.go_on.set()
+
+
+class BlockedInOrder(sl.Stage):
+    scope = sl.Scope.STREAM
+    entered, go_on = threading.Event(), threading.Event()
+
+    def process(self, frame):
+        self.entered.set()
+        self.go_on.wait(60)
+        return frame
+
+
+def test_with_a_stage_in_order_that_never_returns(graphs):
+    run = graphs.start([Read(), BlockedInOrder()], [Numbered("a", 10**6)], [Notes()])
+    assert BlockedInOrder.entered.wait(60)
+    with pytest.raises(GraphError, match="a stage in order of stream 'a' takes too long"):
+        stop(run)
+    BlockedInOrder.go_on.set()
 
 
 def test_twice_and_after_the_end(graphs):
