@@ -1,4 +1,4 @@
-"""How a graph scales, what its guarantees cost, and what overload does to the age of frames.
+"""How a graph scales, what its guarantees cost, and how soon frames are there, come what may.
 
 All figures are measured at the sink, from the first frame to the last, so that starting processes
 counts nowhere.
@@ -9,32 +9,37 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import numpy as np
-
+from sightline.bench.disturbances import (
+    NEIGHBOURS,
+    Blank,
+    Sleep,
+    age_beside,
+    age_with_objects,
+    failover_p95_s,
+)
 from sightline.bench.hop.graph import sightline_graph
 from sightline.bench.hop.load import HopLoad
 from sightline.bench.interleave import Comparison, interleave
 from sightline.bench.record import describe_machine
 from sightline.errors import GraphError
-from sightline.frame import Frame
 from sightline.graph import traffic
 from sightline.graph.running import GraphRun
 from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.stage import Stage
 from sightline.pipeline.stream_spec import StreamSpec
-from sightline.stream import Losses, StreamInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable
     from contextlib import AbstractContextManager
 
+    from sightline.frame import Frame
     from sightline.graph.record import WorkItem
+    from sightline.stream import StreamInfo
 
 __all__ = ["GraphBenchmark", "GraphResults"]
 
@@ -46,7 +51,7 @@ _STALENESS_S = 0.5
 _OLDEST_GOAL = f"≤ {_STALENESS_S + _COMPUTE_S:.2f} (budget and one frame's processing)"
 _HOP = HopLoad(width=640, height=480, frames=2000)
 
-ONE, TWO = "1 handler", "2 handlers"
+ONE, TWO, FIVE = "1 handler", "2 handlers", "5 handlers"
 WITH, WITHOUT = "with order and delivery guarantee", "without"
 
 
@@ -61,41 +66,6 @@ class Compute(Stage):
         while time.thread_time() < until:
             pass
         return frame
-
-
-class Wait(Stage):
-    """Waits for 50 ms, as for an accelerator elsewhere."""
-
-    changes_image = False
-
-    def process(self, frame: Frame) -> Frame:
-        """Wait."""
-        time.sleep(_WAIT_S)
-        return frame
-
-
-class Blank:
-    """A source of small black images.
-
-    Args:
-        frames: How many.
-    """
-
-    def __init__(self, frames: int) -> None:
-        self.losses = Losses()
-        self.info = StreamInfo(
-            name="blank", width=64, height=48, time_base=Fraction(1, 1000), frame_count=frames
-        )
-        self._frames = frames
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield them as fast as they are taken."""
-        image = np.zeros((48, 64, 3), np.uint8)
-        for seq in range(self._frames):
-            yield Frame(image=image, seq=seq, pts=seq, stream="blank")
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to close."""
 
 
 class Clock:
@@ -139,12 +109,18 @@ class GraphResults:
         guarantees: Frames/s of a hop at 640x480, with guarantees and without.
         overload: Greatest age in seconds of a frame at the sink, at twice the rate that one
             handler keeps up with, in mode `auto` with a budget of 0.5 s.
+        objects: Median age in seconds of frames with five objects, at 10 ms each, by handlers.
+        failover: From the death of a handler to the result of a frame it had, p95 in seconds.
+        neighbours: Median age in seconds of frames of a stream, by what is read beside it.
     """
 
     compute: Comparison
     wait: Comparison
     guarantees: Comparison
     overload: Comparison
+    objects: Comparison
+    failover: Comparison
+    neighbours: Comparison
 
     def table(self) -> str:
         """Print the figures beside the goals."""
@@ -160,8 +136,20 @@ class GraphResults:
             (f"share of {ideal:.0f} frames/s", f"{share:.3f}", "≥ 0.95"),
             (f"hop {WITH} ÷ {WITHOUT}", self.guarantees.ratio(WITH, WITHOUT), "≥ 0.9"),
             ("twice the load, mode auto: oldest frame, s", f"{oldest_s:.3f}", _OLDEST_GOAL),
+            (f"5 objects of 10 ms, {ONE}, age p50, s", self.objects.figure(ONE), ""),
+            (f"5 objects of 10 ms, {FIVE}, age p50, s", self.objects.figure(FIVE), "near 0.01"),
+            ("a handler is killed: fail-over p95, s", self.failover.figure("p95"), "≤ 0.5"),
+            *self._neighbours(),
         ]
         return "\n".join(f"{name:<60} {value!s:<24} {goal}" for name, value, goal in rows)
+
+    def _neighbours(self) -> list[tuple[str, object, str]]:
+        alone, *others = NEIGHBOURS
+        ages = self.neighbours
+        return [
+            ("a stream of 50 frames/s, alone, age p50, s", ages.figure(alone), ""),
+            *((f"beside {name} ÷ alone", ages.ratio(name, alone), "≤ 1.1") for name in others),
+        ]
 
     def report(self) -> dict[str, Any]:
         """State the machine and all figures as JSON values."""
@@ -171,6 +159,9 @@ class GraphResults:
             "wait": self.wait.rounds,
             "guarantees": self.guarantees.rounds,
             "overload": self.overload.rounds,
+            "objects": self.objects.rounds,
+            "failover": self.failover.rounds,
+            "neighbours": self.neighbours.rounds,
         }
 
 
@@ -195,9 +186,16 @@ class GraphBenchmark:
             compute=self._compare(
                 {ONE: partial(_rate, Compute(), 1, 100), TWO: partial(_rate, Compute(), 2, 200)}
             ),
-            wait=self._compare({waiting: partial(_rate, Wait(), _WAITING_HANDLERS, 3200)}),
+            wait=self._compare({waiting: partial(_rate, Sleep(_WAIT_S), _WAITING_HANDLERS, 3200)}),
             guarantees=self._compare({WITH: _hop, WITHOUT: _unguarded_hop}),
             overload=self._compare({"age": _oldest_under_overload}),
+            objects=self._compare(
+                {ONE: partial(age_with_objects, 1), FIVE: partial(age_with_objects, 5)}
+            ),
+            failover=self._compare({"p95": partial(failover_p95_s, Compute(), 600)}),
+            neighbours=self._compare(
+                {name: partial(age_beside, spec) for name, spec in NEIGHBOURS.items()}
+            ),
         )
 
     def _compare(self, sides: Any) -> Comparison:
