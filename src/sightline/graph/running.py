@@ -18,7 +18,7 @@ from sightline.graph.plan import batch_size, make_plan, makes_images
 from sightline.graph.snapshots import Snapshots
 from sightline.graph.stream_lives import StreamPlan
 from sightline.pipeline.graph_options import GraphOptions
-from sightline.pipeline.outputs import close_shared, sinks_for
+from sightline.pipeline.outputs import checked_sinks, close_shared, sinks_for
 from sightline.pipeline.stream_spec import StreamSpec
 from sightline.settings import Settings
 from sightline.transport.run_directory import RunDirectory, default_base
@@ -85,7 +85,7 @@ class GraphRun:
             raise PipelineError("a graph needs at least one source, but got none")
         self._names = dict(pipeline.named_stages)
         self._rehearsals: dict[str, Stage] = {}
-        self._sinks = sinks
+        self._sinks = sinks = checked_sinks(sinks)
         self._made: set[str] = set()
         self._started = time.time()
         self.snapshots = Snapshots(self.stats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,22 @@ from sightline.errors import PipelineError
 from sightline.pipeline.ending import at_end
 from sightline.pipeline.registry import Kind, create
 from sightline.sinks.file import FileSink
-from sightline.sinks.sink import StreamSinks
+from sightline.sinks.sink import Sink, StreamSinks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from sightline.sinks.sink import Sink
     from sightline.stream import StreamInfo
 
-__all__ = ["ALL_FORMATS", "DEFAULT_FORMATS", "close_shared", "file_name", "make_sinks", "sinks_for"]
+__all__ = [
+    "ALL_FORMATS",
+    "DEFAULT_FORMATS",
+    "checked_sinks",
+    "close_shared",
+    "file_name",
+    "make_sinks",
+    "sinks_for",
+]
 
 _FILE_NAMES = {
     "tracks": "tracks.json",
@@ -29,6 +36,7 @@ _FILE_NAMES = {
     "parquet": "tracks.parquet",
     "video": "annotated.mp4",
 }
+_METHODS = ("open", "write", "close", "discard")
 _TABLES_OF_TRACKS = ("csv", "mot", "parquet")
 
 ALL_FORMATS = tuple(_FILE_NAMES)
@@ -62,6 +70,24 @@ def make_sinks(formats: Iterable[str], folder: Path, *, tracked: bool) -> list[S
     return sinks
 
 
+def checked_sinks(sinks: Any) -> list[Sink | StreamSinks]:
+    """List the sinks that a user gave for a run.
+
+    Raises:
+        PipelineError: They are no list, or one of them is no sink.
+    """
+    if isinstance(sinks, str) or not isinstance(sinks, Iterable):
+        raise PipelineError(f"sinks are given as a list, but not {sinks!r}")
+    listed = [*sinks]
+    for sink in listed:
+        if isinstance(sink, type):
+            name = sink.__name__
+            raise PipelineError(f"{name} is a class; make a sink of it: {name}(…)")
+        if not isinstance(sink, Sink | StreamSinks):
+            raise PipelineError(f"{sink!r} is no sink: {_missing(sink)}")
+    return listed
+
+
 def sinks_for(
     sinks: Iterable[Sink | StreamSinks], stream: StreamInfo, *, streams: int
 ) -> list[Sink]:
@@ -73,13 +99,17 @@ def sinks_for(
         streams: How many the run has.
 
     Raises:
-        PipelineError: A sink that takes one stream is meant to take several.
+        PipelineError: A sink that takes one stream is meant to take several, or what was made for
+            one is no sink.
     """
     chosen: list[Sink] = []
     for sink in sinks:
-        made = sink.for_stream(stream) if isinstance(sink, StreamSinks) else sink
+        made: Any = sink.for_stream(stream) if isinstance(sink, StreamSinks) else sink
         if made is sink and streams > 1:
             raise PipelineError(f"there are {streams} streams, but {_only_one(sink)}")
+        if not isinstance(made, Sink):
+            maker = type(sink).__name__
+            raise PipelineError(f"{maker}.for_stream gave {made!r}, no sink: {_missing(made)}")
         chosen.append(made)
     return chosen
 
@@ -91,6 +121,11 @@ def close_shared(sinks: Iterable[Sink | StreamSinks]) -> None:
             close = getattr(sink, "close", None) if isinstance(sink, StreamSinks) else None
             if close is not None:
                 stack.push(at_end(close))
+
+
+def _missing(sink: object) -> str:
+    lacks = [name for name in _METHODS if not hasattr(sink, name)]
+    return f"it has no {', '.join(lacks)}"
 
 
 def _only_one(sink: Sink | StreamSinks) -> str:

@@ -15,7 +15,7 @@ from sightline.errors import PipelineError
 from sightline.pipeline.ending import at_end
 from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.inline import InlineRun, RunOptions, frames_in_window
-from sightline.pipeline.outputs import close_shared, sinks_for
+from sightline.pipeline.outputs import checked_sinks, close_shared, sinks_for
 from sightline.pipeline.stage import Stage
 from sightline.pipeline.stream_spec import StreamSpec
 from sightline.pipeline.write_behind import WriteBehind
@@ -183,6 +183,7 @@ class Pipeline:
             was chosen.
 
         Raises:
+            PipelineError: What is given as a sink is none.
             MediaError: The source cannot be opened, or failed for good.
             ModelError: A stage cannot load its model.
             StageError: A stage raised on more frames than `options.max_failures`.
@@ -235,6 +236,7 @@ class Pipeline:
         on_frame: Callable[[RunReport], Any] | None,
     ) -> RunReport:
         options = options or RunOptions()
+        sinks = checked_sinks(sinks)
         with ExitStack() as stack:
             if not self.is_open:
                 stack.push(at_end(self.close))
