@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from sightline.graph.plan import StepKind
 from sightline.graph.telling import as_error
 from sightline.graph.workbench import failure_of, place
 from sightline.pipeline.outcome import Outcome, StageRow
+from sightline.pipeline.stage import copy_of
 from sightline.transport.frames import frame_of, pack_data, pack_objects, unpack_data
 from sightline.transport.slot_reader import SlotReader
 
@@ -91,7 +91,7 @@ class _OrderedStep:
     def open(self) -> None:
         """Open copies of the stages, in place of those before."""
         self._opened.close()
-        stages = [(name, copy.deepcopy(stage)) for name, stage in self._originals]
+        stages = [(name, copy_of(stage)) for name, stage in self._originals]
         with ExitStack() as stack:
             for _, stage in stages:
                 stack.enter_context(stage)

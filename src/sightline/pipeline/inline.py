@@ -10,7 +10,6 @@ is where frames come from and where they go.
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from sightline.pipeline.ending import at_end
 from sightline.pipeline.outcome import Outcome, StageRow
 from sightline.pipeline.raised import error_from
 from sightline.pipeline.report import RunReport
+from sightline.pipeline.stage import copy_of
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class InlineRun:
     def _rows(self, stack: ExitStack) -> tuple[StageRow, StageRow]:
         """Split at the first stream stage; make this run's own copies of the stream stages."""
         stages = [
-            (name, copy.deepcopy(stage) if stage.scope is Scope.STREAM else stage)
+            (name, copy_of(stage) if stage.scope is Scope.STREAM else stage)
             for name, stage in self._stages
         ]
         for _, stage in stages:

@@ -126,8 +126,9 @@ class Pipeline:
         with ExitStack() as stack:
             stack.push(at_end(opened.close))
             self.open()
+            run = InlineRun(opened, self.named_stages, options=options or RunOptions())
             stack.pop_all()
-        return InlineRun(opened, self.named_stages, options=options or RunOptions())
+        return run
 
     @overload
     def run(

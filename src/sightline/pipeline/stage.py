@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from sightline.frame import Frame
 
-__all__ = ["Stage"]
+__all__ = ["Stage", "copy_of"]
 
 
 class Stage(ABC):
@@ -129,3 +130,18 @@ class Stage(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def copy_of(stage: Stage) -> Stage:
+    """Copy a stage, not open, for a run or a stream of its own.
+
+    Raises:
+        PipelineError: It holds what cannot be copied.
+    """
+    try:
+        return copy.deepcopy(stage)
+    except Exception as error:
+        raise PipelineError(
+            f"stage {stage.name!r} cannot be copied for a stream of its own: {error}; make what "
+            "cannot be copied in open()"
+        ) from error

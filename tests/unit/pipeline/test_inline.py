@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.errors import MediaError, ModelError, OutputError, StageError
+from sightline.errors import MediaError, ModelError, OutputError, PipelineError, StageError
 from sightline.frame import Frame
 from sightline.pipeline.inline import RunOptions, frames_in_window
 from sightline.pipeline.pipeline import Pipeline
@@ -115,6 +115,38 @@ def test_a_stream_stage_has_fresh_state_in_every_run():
         pipeline.run(ListSource(images(5)), [sink])
         assert sink.frames[-1].data["count"] == 5
     assert not hasattr(pipeline.stages[0], "seen")
+
+
+class Locked(Stage):
+    """Holds from the start what cannot be copied."""
+
+    scope = Scope.STREAM
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def process(self, frame):
+        return frame
+
+
+def test_a_stream_stage_that_cannot_be_copied_is_refused_with_what_to_do():
+    source, sink = ListSource(images(3)), Discardable()
+    message = r"stage 'locked' cannot be copied .* cannot pickle .*lock.* make .* in open\(\)"
+    with pytest.raises(PipelineError, match=message):
+        Pipeline([Locked()]).run(source, [sink])
+    assert source.closed
+    assert sink.discarded
+
+
+def test_a_stage_that_cannot_describe_itself_leaves_no_source_open():
+    class Shy(Passing):
+        def describe(self):
+            raise ValueError("no words")
+
+    source = ListSource(images(3))
+    with pytest.raises(ValueError, match="no words"):
+        Pipeline([Shy()]).run(source)
+    assert source.closed
 
 
 def test_dropped_frames_are_counted_by_stage_and_reach_no_later_stage():
