@@ -18,6 +18,7 @@ from sightline.graph.modes import Mode
 from sightline.graph.pace import Pace
 from sightline.graph.telling import told_of
 from sightline.media.opening import open_source
+from sightline.media.source import frames_of
 from sightline.stream import Losses
 from sightline.transport.frame_slots import FrameSlots
 from sightline.transport.frames import facts_of, pack_losses
@@ -196,7 +197,7 @@ class Feeder:
 
     def _feed(self, source: Source) -> None:
         pace = Pace(self._options.rate, source.info)
-        frames = iter(source.frames())
+        frames = frames_of(source)
         for _ in range(self._options.skip):
             if (skipped := next(frames, None)) is None:
                 return

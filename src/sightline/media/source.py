@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from sightline.errors import MediaError
+from sightline.frame import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sightline.frame import Frame
     from sightline.stream import Losses, StreamInfo
 
-__all__ = ["Source"]
+__all__ = ["Source", "frames_of"]
 
 
 @runtime_checkable
@@ -39,3 +41,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release files, devices and connections; a running `frames()` ends soon after."""
+
+
+def frames_of(source: Source) -> Iterator[Frame]:
+    """Yield the frames of a source, and see to it that they are some.
+
+    Raises:
+        MediaError: It yields something else, or failed for good.
+    """
+    frame: Any
+    for frame in source.frames():
+        if not isinstance(frame, Frame):
+            kind = type(frame).__name__
+            raise MediaError(f"source {source.info.name!r} yielded {kind}, not a frame")
+        yield frame

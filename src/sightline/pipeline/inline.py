@@ -19,6 +19,7 @@ from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING
 
 from sightline.errors import MediaError
+from sightline.media.source import frames_of
 from sightline.pipeline.ending import at_end
 from sightline.pipeline.outcome import Outcome, StageRow
 from sightline.pipeline.raised import error_from
@@ -196,7 +197,7 @@ class _Reader:
     def _read(self) -> None:
         end: Exception | None = None
         try:
-            frames = iter(self._source.frames())
+            frames = frames_of(self._source)
             while (frame := self._next(frames)) is not None:
                 if not self._put(self._pool.submit(self._process, frame)):
                     return

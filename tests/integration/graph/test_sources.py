@@ -71,7 +71,7 @@ def check_good(notes, report, name="good", count=120):
     [
         (Raising(30, name="bad"), "the cable was pulled"),
         (Dying(30, name="bad"), "died again and again after frame 29"),
-        (Babbling(30, name="bad"), "AttributeError"),
+        (Babbling(30, name="bad"), "source 'bad' yielded bytes, not a frame"),
         (Fractional(30, name="bad"), "malformed message"),
     ],
     ids=["raises", "dies", "babbles", "fractional"],

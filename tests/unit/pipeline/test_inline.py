@@ -207,6 +207,23 @@ def test_a_source_that_fails_raises_in_the_caller_after_the_frames_before():
     assert not sink.is_open
 
 
+@pytest.mark.parametrize(
+    "thing", [None, [1], np.zeros((8, 12, 3), np.uint8)], ids=["None", "list", "array"]
+)
+def test_a_source_that_yields_what_is_no_frame_fails_instead_of_ending(thing):
+    class Odd(ListSource):
+        def frames(self):
+            yield from super().frames()
+            yield thing
+            yield from super().frames()
+
+    sink = ListSink()
+    message = f"source 'list' yielded {type(thing).__name__}, not a frame"
+    with pytest.raises(MediaError, match=message):
+        Pipeline([Passing()]).run(Odd(images(3)), [sink])
+    assert len(sink.frames) == 3
+
+
 class RaisingSource(ListSource):
     """Raises at one moment: when it is asked for frames, after five of them, or when closed."""
 
