@@ -383,6 +383,27 @@ class Retime(Stage):
         return frame.replace(pts=frame.pts + 1) if frame.seq == self.at else frame
 
 
+class AddInPlace(Stage):
+    """Puts something into the data that it gets, without making a copy, where there are any."""
+
+    changes_image = False
+
+    def process(self, frame):
+        if frame.data:
+            frame.data["added"] = frame.seq
+        return frame
+
+
+class FillInPlace(Stage):
+    """Puts something into the data that it gets, though they are empty."""
+
+    changes_image = False
+
+    def process(self, frame):
+        frame.data["filled"] = frame.seq
+        return frame
+
+
 class RetimeInOrder(Retime):
     scope = Scope.STREAM
 

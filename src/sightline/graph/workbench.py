@@ -171,7 +171,8 @@ class Workbench:
         objects = data = None
         if frame is not None:
             try:
-                if frame.data is not piece.given.data:
+                # A stage may have changed what it got in place: where something came, it is sent.
+                if frame.data is not piece.given.data or (work.data and work.part < 0):
                     data = pack_data(frame.data)
                 if work.part < 0 and frame.detections is not piece.given.detections:
                     objects = pack_objects(frame.detections)

@@ -10,6 +10,7 @@ Inline the crops come one after the other; a runner with handlers spreads them, 
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["PerObject", "cut", "join"]
 
 _Bounds = tuple[int, int, int, int]
+
+_NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 class PerObject(Stage):
@@ -153,7 +156,7 @@ def cut(frame: Frame, row: int) -> Frame:
     return frame.replace(
         image=frame.image[top:bottom, left:right],
         detections=found.replace(xyxy=found.xyxy - np.array((left, top) * 2, np.float32)),
-        data={},
+        data=_NO_DATA,
         _buffers=None,
     )
 

@@ -2,8 +2,10 @@
 
 import pytest
 from tests.graph_stages import (
+    AddInPlace,
     Boxes,
     Count,
+    FillInPlace,
     FirstFrames,
     Measure,
     Numbered,
@@ -86,6 +88,7 @@ PER_OBJECT = {
     "twice": [Boxes(), PerObject(Measure()), Read(), PerObject(Read())],
     "in order": [Boxes(), sl.Track(), PerObject(Measure()), Renew(), PerObject(Read())],
     "no objects": [PerObject(Measure())],
+    "data changed in place": [Boxes(), PerObject(Measure()), AddInPlace()],
 }
 
 
@@ -125,6 +128,21 @@ def test_a_stage_that_replaces_the_time_of_a_frame_fails_it_as_it_does_inline(gr
     (failed,), (same,) = expected.failed, report.streams["a"].run.failed
     assert (same.seq, same.stage, same.error) == (failed.seq, failed.stage, failed.error)
     assert "replaced pts" in failed.error
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [[FillInPlace()], [Boxes(), PerObject(FillInPlace())]],
+    ids=["of the frame", "of an object"],
+)
+def test_empty_data_cannot_be_filled_in_place_wherever_that_is_tried(graphs, stages):
+    expected = sl.Pipeline(stages).run(Numbered("a", 9), options=sl.RunOptions(max_failures=9))
+
+    report = graphs.run(stages, [Numbered("a", 9)], handlers=2)
+
+    failed = report.streams["a"].run.failed
+    assert [(f.seq, f.error) for f in failed] == [(f.seq, f.error) for f in expected.failed]
+    assert "does not support item assignment" in failed[0].error
 
 
 def test_a_stream_stage_need_not_be_such_that_it_can_be_sent_to_another_process(graphs):
