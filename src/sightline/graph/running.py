@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import time
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from sightline.graph.snapshots import Snapshots
 from sightline.graph.stream_lives import StreamPlan
 from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.outputs import checked_sinks, close_shared, sinks_for
+from sightline.pipeline.stage import copy_of
 from sightline.pipeline.stream_spec import StreamSpec
 from sightline.settings import Settings
 from sightline.transport.run_directory import RunDirectory, default_base
@@ -229,7 +229,7 @@ class GraphRun:
             raise GraphError(f"there is no stage {stage!r}; there are: {known}")
         change = make_change(stage, parameters)
         if stage not in self._rehearsals:  # the stages themselves stay as they were configured
-            self._rehearsals[stage] = copy.deepcopy(self._names[stage])
+            self._rehearsals[stage] = copy_of(self._names[stage])
         self._rehearsals[stage].change(**parameters)
         self._hub.change(change)
 
