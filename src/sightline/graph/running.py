@@ -16,8 +16,9 @@ from sightline.graph.hub_options import HubOptions
 from sightline.graph.plan import batch_size, make_plan, makes_images
 from sightline.graph.snapshots import Snapshots
 from sightline.graph.stream_lives import StreamPlan
+from sightline.pipeline.arguments import as_sinks
 from sightline.pipeline.graph_options import GraphOptions
-from sightline.pipeline.outputs import checked_sinks, close_shared, sinks_for
+from sightline.pipeline.outputs import close_shared, sinks_for
 from sightline.pipeline.stage import copy_of
 from sightline.pipeline.stream_spec import StreamSpec
 from sightline.settings import Settings
@@ -63,8 +64,8 @@ class GraphRun:
         settings: Where sockets are kept; by default read from the environment.
 
     Raises:
-        PipelineError: A stage or source cannot be sent to another process, or a sink takes only
-            one stream.
+        PipelineError: A stage or source cannot be sent to another process, a sink takes only one
+            stream, or something else is no sink.
 
     Attributes:
         snapshots: Call it for `stats()` of a moment ago, from any thread and as often as you like.
@@ -85,7 +86,7 @@ class GraphRun:
             raise PipelineError("a graph needs at least one source, but got none")
         self._names = dict(pipeline.named_stages)
         self._rehearsals: dict[str, Stage] = {}
-        self._sinks = sinks = checked_sinks(sinks)
+        self._sinks = sinks = as_sinks(sinks)
         self._made: set[str] = set()
         self._started = time.time()
         self.snapshots = Snapshots(self.stats)

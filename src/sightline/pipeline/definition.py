@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 from sightline.errors import PipelineError
+from sightline.pipeline.arguments import as_handlers
 from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.registry import Kind, create
 from sightline.pipeline.stream_spec import StreamSpec, parse_stream_spec
@@ -104,7 +105,7 @@ def parse_definition(content: Any) -> Definition:
         pipeline=Pipeline([_component(Kind.STAGE, item) for item in _list(content, "stages")]),
         sinks=tuple(_component(Kind.SINK, item) for item in _list(content, "sinks")),
         sources=_sources(content),
-        handlers=_handlers(content.get("handlers")),
+        handlers=None if (given := content.get("handlers")) is None else as_handlers(given),
     )
 
 
@@ -119,16 +120,6 @@ def _sources(content: dict[str, Any]) -> tuple[StreamSpec, ...]:
         if names.count(name) > 1:
             raise PipelineError(f"{names.count(name)} sources have the name {name!r}")
     return specs
-
-
-def _handlers(value: Any) -> int | Literal["auto"] | None:
-    if value is None:
-        return None
-    if value == "auto":
-        return "auto"
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
-    raise PipelineError(f"'handlers' is a number of processes or auto, but is {value!r}")
 
 
 def _list(content: dict[str, Any], key: str) -> list[Any]:

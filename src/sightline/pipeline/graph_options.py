@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 if TYPE_CHECKING:
     import threading
 
 __all__ = ["GraphOptions"]
+
+_OPTIONAL = ("max_failures", "window_bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,10 @@ class GraphOptions:
             by another one. When all streams are over, its stages have as long to close.
         stay: Go on when all streams are over, for streams that are added later, until stopped.
         stop: Set it, from any thread, to stop the graph.
+
+    Raises:
+        TypeError: A value is no number.
+        ValueError: A number is too small.
     """
 
     handlers: int = 2
@@ -38,10 +45,22 @@ class GraphOptions:
 
     def __post_init__(self) -> None:
         for name in ("handlers", "max_attempts", "window_bytes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be 1 or more, but is {value}")
-        if self.max_failures is not None and self.max_failures < 0:
-            raise ValueError(f"max_failures must be 0 or more, but is {self.max_failures}")
-        if not self.deadline_s > 0:
-            raise ValueError(f"deadline_s must be positive, but is {self.deadline_s}")
+            _check_whole(name, getattr(self, name), least=1)
+        _check_whole("max_failures", self.max_failures, least=0)
+        _check_positive("deadline_s", self.deadline_s)
+
+
+def _check_whole(name: str, value: Any, *, least: int) -> None:
+    if value is None and name in _OPTIONAL:
+        return
+    if not isinstance(value, SupportsIndex) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, but is {value!r}")
+    if index(value) < least:
+        raise ValueError(f"{name} must be {least} or more, but is {value}")
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if not isinstance(value, SupportsFloat):
+        raise TypeError(f"{name} must be a number, but is {value!r}")
+    if not float(value) > 0:
+        raise ValueError(f"{name} must be positive, but is {value}")

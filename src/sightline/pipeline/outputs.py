@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from sightline.sinks.file import FileSink
 from sightline.sinks.sink import Sink, StreamSinks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from sightline.stream import StreamInfo
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_FORMATS",
     "DEFAULT_FORMATS",
-    "checked_sinks",
     "close_shared",
     "file_name",
     "make_sinks",
@@ -68,24 +67,6 @@ def make_sinks(formats: Iterable[str], folder: Path, *, tracked: bool) -> list[S
             parameters["untracked"] = "write"
         sinks.append(create(Kind.SINK, name, parameters))
     return sinks
-
-
-def checked_sinks(sinks: Any) -> list[Sink | StreamSinks]:
-    """List the sinks that a user gave for a run.
-
-    Raises:
-        PipelineError: They are no list, or one of them is no sink.
-    """
-    if isinstance(sinks, str) or not isinstance(sinks, Iterable):
-        raise PipelineError(f"sinks are given as a list, but not {sinks!r}")
-    listed = [*sinks]
-    for sink in listed:
-        if isinstance(sink, type):
-            name = sink.__name__
-            raise PipelineError(f"{name} is a class; make a sink of it: {name}(…)")
-        if not isinstance(sink, Sink | StreamSinks):
-            raise PipelineError(f"{sink!r} is no sink: {_missing(sink)}")
-    return listed
 
 
 def sinks_for(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -12,17 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sightline.errors import PipelineError
+from sightline.pipeline.arguments import (
+    as_handlers,
+    as_options,
+    as_sinks,
+    as_sources,
+    check_source,
+)
 from sightline.pipeline.ending import at_end
 from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.inline import InlineRun, RunOptions, frames_in_window
-from sightline.pipeline.outputs import checked_sinks, close_shared, sinks_for
+from sightline.pipeline.outputs import close_shared, sinks_for
 from sightline.pipeline.stage import Stage
 from sightline.pipeline.stream_spec import StreamSpec
 from sightline.pipeline.write_behind import WriteBehind
 from sightline.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -117,16 +123,19 @@ class Pipeline:
             leaving it early.
 
         Raises:
+            PipelineError: What is given is no source, or no options of such a run.
             MediaError: The source cannot be opened.
             ModelError: A stage cannot load its model.
         """
         from sightline.media.opening import open_source
 
+        check_source(source)
+        options = as_options(options, RunOptions, why="this runs in one process")
         opened = open_source(source)
         with ExitStack() as stack:
             stack.push(at_end(opened.close))
             self.open()
-            run = InlineRun(opened, self.named_stages, options=options or RunOptions())
+            run = InlineRun(opened, self.named_stages, options=options)
             stack.pop_all()
         return run
 
@@ -151,6 +160,16 @@ class Pipeline:
         on_frame: Callable[[Any], Any] | None = None,
     ) -> Any: ...
 
+    @overload
+    def run(
+        self,
+        source: SourceLike | Sequence[SourceLike],
+        sinks: Sequence[Sink | StreamSinks] = (),
+        *,
+        options: GraphOptions,
+        on_frame: Callable[[Any], Any] | None = None,
+    ) -> Any: ...
+
     def run(
         self,
         source: Any,
@@ -164,7 +183,8 @@ class Pipeline:
 
         Without `handlers` all happens in this process. With them the pipeline runs as a real-time
         graph: a process per source, handler processes for the stateless stages, and this process
-        for stream stages and sinks; the results are the same.
+        for stream stages and sinks; the results are the same. `GraphOptions` ask for a graph, too,
+        of as many handlers as they say.
 
         Nothing is written before the source and all models are open. However the run ends,
         the outputs are valid for the frames that were finished; if there is none because of an
@@ -175,7 +195,7 @@ class Pipeline:
             sinks: Where results go; each sink object serves one run.
             handlers: How many handler processes; `auto`: measure a few frames, then choose between
                 these and this process, and log why.
-            options: How the run behaves: `RunOptions`, or with handlers `GraphOptions`.
+            options: How the run behaves: `RunOptions`, or for a graph `GraphOptions`.
             on_frame: Called in this thread with the report so far, after every frame; with
                 handlers, a few times a second.
 
@@ -184,19 +204,20 @@ class Pipeline:
             was chosen.
 
         Raises:
-            PipelineError: What is given as a sink is none.
+            PipelineError: An argument is not what it must be; nothing has been opened then.
             MediaError: The source cannot be opened, or failed for good.
             ModelError: A stage cannot load its model.
             StageError: A stage raised on more frames than `options.max_failures`.
             OutputError: A sink cannot write.
             GraphError: The graph cannot be started, or cannot go on.
         """
+        sinks = as_sinks(sinks)
+        if handlers is None and isinstance(options, GraphOptions):
+            handlers = options.handlers
         if handlers is None:
             return self._run_inline(source, sinks, options=options, on_frame=on_frame)
-        sources = (
-            source if isinstance(source, Sequence) and not isinstance(source, str) else [source]
-        )
-        options = options or GraphOptions()
+        handlers, sources = as_handlers(handlers), as_sources(source)
+        options = as_options(options, GraphOptions, why="'handlers' ask for a graph")
         if handlers == "auto":
             choice = import_module("sightline.graph.choice")  # a layer above this one
             chosen = choice.choose_handlers(self, sources, needs_graph=options.stay)
@@ -222,11 +243,12 @@ class Pipeline:
             A `GraphRun`, to steer it while it runs; close it, or use it in `with`.
 
         Raises:
-            PipelineError: A stage or source cannot be sent to another process, or a sink takes
-                only one stream.
+            PipelineError: A stage or source cannot be sent to another process, a sink takes only
+                one stream, or an argument is not what it must be.
         """
+        options = as_options(options, GraphOptions, why="this starts a graph")
         graph = import_module("sightline.graph.running")  # a layer above this one
-        return graph.GraphRun(self, sources, sinks, options=options)
+        return graph.GraphRun(self, as_sources(sources), sinks, options=options)
 
     def _run_inline(
         self,
@@ -236,8 +258,7 @@ class Pipeline:
         options: RunOptions | None,
         on_frame: Callable[[RunReport], Any] | None,
     ) -> RunReport:
-        options = options or RunOptions()
-        sinks = checked_sinks(sinks)
+        options = as_options(options, RunOptions, why="without 'handlers' this runs in one process")
         with ExitStack() as stack:
             if not self.is_open:
                 stack.push(at_end(self.close))

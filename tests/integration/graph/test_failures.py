@@ -1,5 +1,9 @@
 """Stages that raise, or return what they must not: one frame fails, and the pipeline goes on."""
 
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +31,9 @@ from tests.graph_witness import Notes, outcomes
 from sightline import PipelineError, Stage, StageError
 from sightline.errors import GraphError
 from sightline.graph import running
+from sightline.pipeline.graph_options import GraphOptions
 from sightline.pipeline.per_object import PerObject
+from sightline.pipeline.pipeline import Pipeline
 from sightline.pipeline.stream_spec import StreamSpec
 
 
@@ -145,6 +151,34 @@ def test_what_cannot_be_sent_to_another_process_is_refused_and_leaves_nothing(gr
     spec = StreamSpec(Numbered("a"), name="x")
     with pytest.raises(GraphError, match="there is a stream 'x' already"):
         graphs.start([Read()], [spec, spec])
+
+
+def test_a_class_under_the_guard_of_a_script_is_refused_with_what_to_do(tmp_path):
+    script = tmp_path / "guarded.py"
+    script.write_text(
+        "import sightline as sl\n"
+        "if __name__ == '__main__':\n"
+        "    class Local(sl.Stage):\n"
+        "        def process(self, frame):\n"
+        "            return frame\n"
+        "    sl.Pipeline([Local()]).run('scene:street?frames=3', handlers=1)\n"
+    )
+    with tempfile.TemporaryDirectory(prefix="sl-") as base:
+        done = subprocess.run(
+            [sys.executable, script],
+            env={**os.environ, "SIGHTLINE_RUNTIME_DIR": f"{base}/runs"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert "do not find 'Local' in it: define it in a module" in done.stderr.splitlines()[-1]
+
+
+def test_options_of_a_graph_ask_for_one(graphs, monkeypatch):
+    monkeypatch.setenv("SIGHTLINE_RUNTIME_DIR", str(graphs.base))
+    report = Pipeline([Read()]).run([Numbered("a", 5)], options=GraphOptions(handlers=1))
+    assert report.streams["a"].run.frames == 5
 
 
 def open_files():
