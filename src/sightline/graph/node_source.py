@@ -46,7 +46,7 @@ from sightline.transport.messages import (
     encode,
 )
 from sightline.transport.run_directory import RunDirectory, default_base
-from sightline.transport.segment import free_bytes
+from sightline.transport.segment import check_room, free_bytes
 from sightline.transport.slot_reader import SlotReader
 from sightline.transport.zmq_link import connect, listen
 
@@ -111,6 +111,8 @@ class SourceNode:
     Raises:
         MediaError: The source cannot be opened.
         LinkError: One cannot listen at the address.
+        GraphError: The window holds no frame.
+        SharedMemoryError: There is not enough shared memory for the window.
     """
 
     def __init__(
@@ -146,11 +148,29 @@ class SourceNode:
         self._stopped_s: float | None = None
         inproc = f"inproc://sightline-source-{id(self):x}"
         try:
+            self._check_window(3 * info.width * info.height)
             self._link = listen(options.bind, inproc)
-        except LinkError:
+        except GraphError:
             self._source.close()
             raise
         self.address, self._inproc = self._link.addresses
+
+    def _check_window(self, frame_bytes: int) -> None:
+        """Make sure of memory before handlers are waited for, whatever these will want.
+
+        Raises:
+            GraphError: The window holds no frame, or there is not enough memory for it.
+        """
+        window_bytes = self._options.window_bytes
+        if window_bytes is None:  # it will be half of what is free
+            check_room(2, frame_bytes)
+        elif window_bytes < frame_bytes:
+            raise GraphError(
+                f"window_bytes={window_bytes} holds no frame of stream {self._stream!r}, which "
+                f"needs {frame_bytes} bytes"
+            )
+        else:
+            check_room(min(_FRAMES, window_bytes // frame_bytes), frame_bytes)
 
     def run(self, stop: threading.Event) -> None:
         """Work until the source is over and all of its frames are done, or until stopped.

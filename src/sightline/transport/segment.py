@@ -35,7 +35,14 @@ from sightline.errors import SharedMemoryError
 if TYPE_CHECKING:
     from sightline.frame import Image
 
-__all__ = ["Segment", "free_bytes", "required_bytes", "segment_folder", "unlink_segments"]
+__all__ = [
+    "Segment",
+    "check_room",
+    "free_bytes",
+    "required_bytes",
+    "segment_folder",
+    "unlink_segments",
+]
 
 _HEADER = struct.Struct("=8sIIQ")
 _MAGIC = b"SIGHTSHM"
@@ -85,6 +92,16 @@ def free_bytes() -> int:
     """Return how many bytes are free where segments lie."""
     figures = os.statvfs(segment_folder())
     return figures.f_bavail * figures.f_frsize
+
+
+def check_room(slots: int, slot_bytes: int) -> None:
+    """Make sure that there is memory for a segment now; nothing is taken yet.
+
+    Raises:
+        SharedMemoryError: There is not enough.
+    """
+    if required_bytes(slots, slot_bytes) > free_bytes():
+        raise _too_little(slots, slot_bytes)
 
 
 def unlink_segments(prefix: str) -> list[str]:
@@ -154,8 +171,7 @@ class Segment:
         if slots < 1 or slot_bytes < 1:
             raise ValueError(f"slots and slot_bytes must be 1 or more, not {slots}, {slot_bytes}")
         path, size = _path_of(name), required_bytes(slots, slot_bytes)
-        if size > free_bytes():
-            raise _too_little(slots, slot_bytes)
+        check_room(slots, slot_bytes)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600)
         except OSError as error:
