@@ -20,7 +20,7 @@ from sightline.errors import GraphError, LinkError, ProtocolError
 from sightline.graph.feeder import Feeder, FeederOptions
 from sightline.graph.modes import Mode, StreamPolicy
 from sightline.graph.node_ledger import Ledger
-from sightline.graph.node_meter import Meter
+from sightline.graph.node_meter import Meter, Silence
 from sightline.graph.node_peers import Peers
 from sightline.graph.telling import error_of
 from sightline.media.opening import open_source
@@ -129,7 +129,7 @@ class SourceNode:
         self._mode = usual if spec.mode is None else Mode(spec.mode)
         policy = StreamPolicy(mode=self._mode, staleness_s=spec.staleness_s)
         self._ledger = Ledger(self._stream, policy, on_settled=self._settled)
-        self._meter = Meter("from capture to done")
+        self._meter, self._silence = Meter("from capture to done"), Silence()
         self._peers = Peers(options.host)
         self._reader = SlotReader()
         self._asked: set[bytes] = set()
@@ -383,6 +383,7 @@ class SourceNode:
         return not left or time.monotonic() > self._told_end_s + _LEAVE_S
 
     def _settled(self, entry: Entry) -> None:
+        self._silence.end()
         if entry.tombstone is None:
             self._meter.add((time.monotonic_ns() - entry.captured_ns) * 1e-9)
 
@@ -401,7 +402,9 @@ class SourceNode:
         if self._ended is not None and self._told_end_s is None and not self._ledger:
             self._tell_end(self._ended)
         self._is_over = self._is_over or self._is_end()
-        line = self._meter.line(is_last=self._is_over)
+        waits = bool(self._ledger) or self._told_end_s is not None
+        quiet = self._silence.line(time.monotonic(), waits=waits, handlers=ready)
+        line = self._meter.line(is_last=self._is_over) or quiet
         if line is not None:
             self._tell(f"{self._stream}: {line}; {ready} handler{'s' * (ready != 1)}")
 
