@@ -4,9 +4,9 @@
       9f0c2a71d3be/       0700, locked (flock) as long as the run lives
         hub               sockets
 
-A run that was killed leaves its folder and its segments; the lock is free then, and the next run
-removes them; if the folder is gone, `run_note` tells whose the segments are. It does not know what
-the sockets are for.
+A run that was killed leaves its folder and its segments; the lock is free then, and the next run in
+this base removes both; a run in another base removes the segments, to which `run_note` leads it. It
+does not know what the sockets are for.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""The note of a run beside its segments: it finds them again when the folder of the run is gone.
+"""The note of a run beside its segments: any start finds them again when the run is dead.
 
     sightline-run-9f0c2a71d3be      0600, locked (flock) as long as the run lives
         /run/user/1000/sightline/9f0c2a71d3be
 
-Folders of runs may be removed under them: by who tidies temporary folders, or at the end of a
-user's session. A killed run would then leave segments that nobody looks for.
+Folders of runs lie in many places, where nobody may ever start a run again, and may be removed
+under them: by who tidies temporary folders, or at the end of a user's session. A killed run would
+then leave segments that nobody looks for. Its lock alone tells that it is dead.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from sightline.file_locks import try_lock
+from sightline.file_locks import leads_to, try_lock
 from sightline.transport.segment import segment_folder, unlink_segments
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ class RunNote:
 
 
 def reap_stray_segments() -> list[str]:
-    """Remove the segments of this user's dead runs whose folder is gone.
+    """Remove the segments of this user's dead runs, wherever their folders are.
 
-    Those of dead runs that have a folder are removed by the next run beside it.
+    The folders are left to the next run beside them.
 
     Returns:
         The ids of the runs that they were of.
@@ -86,7 +87,7 @@ def reap_stray_segments() -> list[str]:
         with suppress(OSError):  # it is gone by now, locked, or another user's
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                if _is_stray(descriptor) and try_lock(descriptor):
+                if _is_note(descriptor, run_id) and _is_dead(path, descriptor):
                     unlink_segments(segment_prefix(run_id))
                     path.unlink()
                     dead.append(run_id)
@@ -95,10 +96,18 @@ def reap_stray_segments() -> list[str]:
     return dead
 
 
-def _is_stray(descriptor: int) -> bool:
-    """Tell whether an open file is a note of this user about a folder that is not there."""
+def _is_note(descriptor: int, run_id: str) -> bool:
+    """Tell whether an open file is a note of this user about the folder of this run.
+
+    One that says nothing yet is of a run that is about to lock it.
+    """
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode):
         return False
     folder = os.fsdecode(os.read(descriptor, _MOST_BYTES))
-    return folder.startswith("/") and not os.path.lexists(folder)
+    return folder.startswith("/") and folder.endswith(f"/{run_id}")
+
+
+def _is_dead(path: Path, descriptor: int) -> bool:
+    """Tell whether nobody holds the lock of a note, and the note is still the one of that name."""
+    return try_lock(descriptor) and leads_to(path, descriptor)

@@ -31,6 +31,7 @@ def test_a_killed_program_leaves_no_process_and_the_next_start_removes_the_rest(
         ) as parent:
             try:
                 run_id, *pids = parent.stdout.readline().split()
+                assert list(segment_folder().glob(f"sightline-{run_id}-*"))
             finally:
                 parent.kill()
             killed_s = time.monotonic()
@@ -39,7 +40,6 @@ def test_a_killed_program_leaves_no_process_and_the_next_start_removes_the_rest(
             print(f"{time.monotonic() - killed_s:.3f} s until the last one")  # noqa: T201
 
         assert list((base / "runs").iterdir())
-        assert list(segment_folder().glob(f"sightline-{run_id}-*"))
         with RunDirectory.create(base / "runs") as run:
             assert [path.name for path in (base / "runs").iterdir()] == [run.run_id]
             assert not list(segment_folder().glob(f"sightline-{run_id}-*"))

@@ -40,11 +40,11 @@ def owner(base):
 
 def test_the_next_start_removes_what_a_killed_run_left(base):
     with owner(base) as (process, run_id, segment):
+        assert (segment_folder() / segment).exists()
         process.kill()
         process.wait()
 
     assert (base / run_id / "hub").exists()
-    assert (segment_folder() / segment).exists()
 
     with RunDirectory.create(base) as run:
         assert [path.name for path in base.iterdir()] == [run.run_id]
@@ -89,26 +89,28 @@ def test_the_next_start_anywhere_removes_segments_of_a_killed_run_whose_folder_i
         assert not (segment_folder() / f"sightline-run-{run_id}").exists()
 
 
-def test_a_killed_run_that_has_its_folder_keeps_its_segments_for_the_next_run_beside_it(base):
+def test_the_next_start_elsewhere_removes_segments_of_a_killed_run_and_leaves_its_folder(base):
     with owner(base) as (process, run_id, segment):
+        elsewhere = base.parent / "others"
+        with RunDirectory.create(elsewhere):
+            assert (segment_folder() / segment).exists(), "the run lives"
+
         process.kill()
         process.wait()
-
-        assert run_id not in reap_stray_segments()
-        assert (segment_folder() / segment).exists()
+        with RunDirectory.create(elsewhere):
+            assert not (segment_folder() / segment).exists()
+            assert not (segment_folder() / f"sightline-run-{run_id}").exists()
+            assert (base / run_id / "hub").exists()
 
         assert reap_dead_runs(base) == [run_id]
-        reap_stray_segments()
-        assert not (segment_folder() / f"sightline-run-{run_id}").exists()
 
 
-def test_pixels_of_a_killed_process_stay_readable_until_its_run_is_reaped(base):
+def test_pixels_of_a_killed_process_stay_readable_for_those_who_have_them(base):
     with owner(base) as (process, _, segment), SlotReader() as reader:
-        pixels = Pixels((1000,), SlotRef(segment, 0, 1, 4096))
+        borrowed = reader.borrow(Pixels((1000,), SlotRef(segment, 0, 1, 4096)))
         process.kill()
         process.wait()
 
-        borrowed = reader.borrow(pixels)
         reap_dead_runs(base)
 
         assert (borrowed.copy() == 7).all()

@@ -39,22 +39,38 @@ def test_a_note_that_is_locked_is_left_alone_though_the_folder_is_gone(tmp_path,
     note.remove()
 
 
-def test_a_note_about_nothing_is_removed_with_the_segments_of_its_run_alone(tmp_path, run_id):
+@pytest.mark.parametrize("has_folder", [False, True])
+def test_a_note_without_its_lock_is_removed_with_the_segments_of_its_run_alone(
+    tmp_path, run_id, has_folder
+):
+    folder = tmp_path / "elsewhere" / run_id
+    if has_folder:
+        folder.mkdir(parents=True)
     with RunDirectory.create(tmp_path / "r") as other:
         kept = Segment.create(f"{other.segment_prefix}a", slots=1, slot_bytes=1)
         stray = Segment.create(f"sightline-{run_id}-a", slots=1, slot_bytes=1)
-        note_of(run_id).write_text(str(tmp_path / "gone" / run_id))
+        note_of(run_id).write_text(str(folder))
 
         reap_stray_segments()  # unless a run that another test has begun did so this moment
 
         assert not stray.is_there()
         assert kept.is_there()
         assert not note_of(run_id).exists()
+        assert folder.exists() == has_folder
 
 
-@pytest.mark.parametrize("text", ["", "a/relative/path", "{there}"])
-def test_a_note_that_names_no_missing_folder_is_left_alone(tmp_path, run_id, text):
-    note_of(run_id).write_text(text.format(there=tmp_path))
+@pytest.mark.parametrize("text", ["", "a/relative/{run_id}", "/another/folder"])
+def test_a_note_that_does_not_name_the_folder_of_its_run_is_left_alone(run_id, text):
+    note_of(run_id).write_text(text.format(run_id=run_id))
+
+    assert run_id not in reap_stray_segments()
+    assert note_of(run_id).exists()
+
+
+def test_a_note_of_another_user_is_left_alone(tmp_path, run_id, monkeypatch):
+    note_of(run_id).write_text(str(tmp_path / run_id))
+    other = os.geteuid() + 1
+    monkeypatch.setattr("os.geteuid", lambda: other)
 
     assert run_id not in reap_stray_segments()
     assert note_of(run_id).exists()
