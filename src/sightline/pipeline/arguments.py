@@ -96,7 +96,7 @@ def as_sinks(value: Any) -> tuple[Sink | StreamSinks, ...]:
     Raises:
         PipelineError: They are no list, or something in it is no sink.
     """
-    if isinstance(value, Sink | StreamSinks) or not isinstance(value, Iterable):
+    if isinstance(value, str | Sink | StreamSinks) or not isinstance(value, Iterable):
         raise PipelineError(f"'sinks' must be a list of sinks, but is {value!r}")
     sinks = tuple(value)
     for sink in sinks:

@@ -87,8 +87,9 @@ def test_options_are_those_of_the_kind_of_run(source):
         ([ListSink], r"the class ListSink; make an object of it: ListSink\(…\)"),
         (ListSink(), "'sinks' must be a list of sinks, but is <.*ListSink"),
         (None, "'sinks' must be a list of sinks, but is None"),
+        ("mot.txt", "'sinks' must be a list of sinks, but is 'mot.txt'"),
     ],
-    ids=["object", "half", "class", "single", "none"],
+    ids=["object", "half", "class", "single", "none", "text"],
 )
 @pytest.mark.parametrize("handlers", [None, 1, "auto"])
 def test_sinks_are_a_list_of_what_has_the_methods_of_a_sink(source, sinks, message, handlers):

@@ -69,39 +69,9 @@ def test_a_run_of_one_stream_puts_its_name_into_paths_too(tmp_path):
     assert [frame.seq for frame in lists.made["yard"].frames] == [0, 1]
 
 
-class Half:
-    """Lacks what a sink must have."""
-
-    def open(self, stream):
-        pass
-
-    def write(self, frame):
-        pass
-
-
 class Nothing:
     def for_stream(self, stream):
         return None
-
-
-@pytest.mark.parametrize(
-    ("sinks", "message"),
-    [
-        (["out.mp4"], "'out.mp4' is no sink: it has no open, write, close, discard"),
-        ([None], "None is no sink"),
-        ([Half()], "is no sink: it has no close, discard"),
-        ([MotFile], r"MotFile is a class; make a sink of it: MotFile\(…\)"),
-        (MotFile("mot.txt"), "sinks are given as a list, but not .*MotFile"),
-        ("mot.txt", "sinks are given as a list, but not 'mot.txt'"),
-    ],
-)
-@pytest.mark.parametrize("begin", ["run", "start"])
-def test_what_is_no_sink_is_refused_before_anything_is_opened(sinks, message, begin):
-    source = ListSource([np.zeros((6, 8, 3), np.uint8)])
-    given = source if begin == "run" else [source]
-    with pytest.raises(PipelineError, match=message):
-        getattr(Pipeline([Track()]), begin)(given, sinks)
-    assert not source.closed
 
 
 def test_what_a_maker_of_sinks_gives_must_be_one():
