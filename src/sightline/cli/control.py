@@ -15,6 +15,7 @@ from sightline.cli.outputs import free_name
 from sightline.cli.parameters import name_and_value, rate_or_native
 from sightline.cli.table import columns
 from sightline.errors import GraphError
+from sightline.graph.report import HOPS
 from sightline.graph.runs import ControlClient, find_run, list_runs
 from sightline.media.naming import is_address, safe_name, url_name
 from sightline.pipeline.stream_spec import StreamSpec
@@ -256,25 +257,50 @@ def _describe(run: RunInfo, account: dict[str, Any]) -> dict[str, Any]:
 
 def _table(account: dict[str, Any]) -> str:
     head = ("stream", "frames", "frames/s", "under way", "dropped", "failed", "restarts")
-    rows: list[tuple[str, ...]] = [(*head, "age p50", "p95", "p99 ms")]
+    rows: list[tuple[str, ...]] = [head]
     for name, stream in account["streams"].items():
-        age = stream["latency"].get("age")
         rows.append(
             (
-                name if name in account["under_way"] else f"{name} (over)",
+                _shown_name(name, account),
                 str(stream["frames"]),
                 f"{stream['rate']:.1f}",
                 f"{account['under_way'].get(name, 0)}/{account['window'].get(name, 0)}",
                 str(sum(drop["frames"] for drop in stream["drops"])),
                 str(sum(stream["failures"].values())),
                 str(stream["restarts"]),
-                *(f"{age[key]:.1f}" if age else "" for key in ("p50_ms", "p95_ms", "p99_ms")),
             )
         )
     return (
         f"{account['phase']} for {_duration(account['wall_s'])}, {account['handlers']} handlers, "
-        f"{account['handler_restarts']} replaced, {account['rate']:.1f} frames/s\n{columns(rows)}"
+        f"{account['handler_restarts']} replaced, {account['rate']:.1f} frames/s\n"
+        f"{columns(rows)}\n\n"
+        f"p50/p95/p99 in ms since the start\n{columns(_hops(account))}"
     )
+
+
+def _hops(account: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Tell of every stream how long its frames are on each part of their way."""
+    rows: list[tuple[str, ...]] = [("stream", *HOPS)]
+    for name, stream in account["streams"].items():
+        delays = [stream["latency"].get(hop) for hop in HOPS]
+        rows.append((_shown_name(name, account), *map(_percentiles, delays)))
+    return rows
+
+
+def _percentiles(delay: dict[str, float] | None) -> str:
+    """Write the percentiles of a delay in little room.
+
+    >>> _percentiles({"p50_ms": 0.42, "p95_ms": 9.96, "p99_ms": 31.7}), _percentiles(None)
+    ('0.4/10/32', '-')
+    """
+    if delay is None:
+        return "-"
+    values = (delay[key] for key in ("p50_ms", "p95_ms", "p99_ms"))
+    return "/".join(f"{ms:.1f}" if ms < 9.95 else f"{ms:.0f}" for ms in values)
+
+
+def _shown_name(stream: str, account: dict[str, Any]) -> str:
+    return stream if stream in account["under_way"] else f"{stream} (over)"
 
 
 def _duration(seconds: float) -> str:

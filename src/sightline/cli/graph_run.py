@@ -163,6 +163,8 @@ def _figures(stream: dict[str, Any]) -> str:
     ]
     if dropped:
         parts.append(f"dropped: {', '.join(dropped)}")
+    if (occupancy := stream["occupancy"]) and occupancy["most"]:
+        parts.append(f"under way {occupancy['mean']:.1f} of {occupancy['window']} frames")
     if age := stream["latency"].get("age"):
         parts.append(f"age p50 {age['p50_ms']:.1f} ms, p95 {age['p95_ms']:.1f} ms")
     return ", ".join(parts)

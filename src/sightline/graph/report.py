@@ -12,6 +12,7 @@ from sightline.graph.rate import RecentRate
 
 if TYPE_CHECKING:
     from sightline.graph.modes import StreamPolicy
+    from sightline.graph.occupancy import Occupancy
     from sightline.graph.record import FrameRecord
     from sightline.pipeline.report import RunReport
 
@@ -42,6 +43,7 @@ class StreamReport:
         admitted: Numbers given out by the source.
         failures: Failed frames by stage.
         hops: How long frames were on each part of their way; see `HOPS`.
+        occupancy: How full the window of frames under way was; None: it is not known here.
         restarts: How often the source was opened anew.
         replacements: How often another source took its place.
         error: What ended the stream, if it did not end by itself.
@@ -55,6 +57,7 @@ class StreamReport:
     admitted: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     hops: dict[str, Histogram] = field(default_factory=_hops)
+    occupancy: Occupancy | None = None
     restarts: int = 0
     replacements: int = 0
     error: Exception | None = None
@@ -82,6 +85,8 @@ class StreamReport:
 
     def settle(self, record: FrameRecord) -> None:
         """Enter the one outcome of a frame."""
+        if self.occupancy is not None:
+            self.occupancy.note_outcome(self.admitted)
         run = self.run
         for name, elapsed_s in record.times:
             run.steps.add(name, elapsed_s)
@@ -133,6 +138,7 @@ class StreamReport:
                 for (stage, reason), count in self.drops.items()
             ],
             "latency": {hop: times.as_dict() for hop, times in self.hops.items() if times.count},
+            "occupancy": None if self.occupancy is None else self.occupancy.as_dict(),
             "restarts": self.restarts,
             "replacements": self.replacements,
             "error": None if self.error is None else str(self.error),

@@ -14,6 +14,7 @@ from sightline.errors import GraphError
 from sightline.graph.changes import Changes
 from sightline.graph.lane import Lane, LaneOptions
 from sightline.graph.modes import Mode
+from sightline.graph.occupancy import Occupancy
 from sightline.graph.report import StreamReport
 from sightline.pipeline.report import RunReport
 
@@ -125,7 +126,10 @@ class StreamLives:
             return
         if state.report is None:
             self._begin(state)
-        elif takes_over:
+            return
+        if state.report.occupancy is not None:
+            state.report.occupancy.window = state.window
+        if takes_over:
             state.report.replacements += 1
             self._traffic.new_epoch(state)
 
@@ -152,6 +156,7 @@ class StreamLives:
         state.report = StreamReport(
             run=RunReport(stream=state.info, stages=self._options.descriptions),
             policy=state.policy,
+            occupancy=Occupancy(state.window),
         )
         self._report.streams[state.name] = state.report
         self._traffic.add_stream(state)

@@ -178,6 +178,7 @@ def test_the_summary_for_people_names_every_stream(sightline):
     assert done.returncode == 0, done.stderr
     first, second, total = done.stdout.splitlines()
     assert {first.partition(":")[0], second.partition(":")[0]} == {"street-1", "street-2"}
+    assert all("under way" in line and "age p50" in line for line in (first, second))
     assert total.startswith("all: 120 frames")
     assert "run " in done.stderr
 
@@ -280,6 +281,7 @@ def test_a_run_is_steered_from_outside(sightline, tmp_path):
     sightline.until_stats(lambda now: "c" not in now["under_way"])
     table = sightline.succeed("stats")
     assert "a (over)" in table
+    assert "process" in table
     assert json.loads(sightline.succeed("stats", "--json")).keys() == account.keys()
     assert sightline.succeed("stop") == f"stopped {name}\n"
     assert run.end() == 130, run.stderr

@@ -3,9 +3,12 @@
 from fractions import Fraction
 
 from sightline.graph.modes import StreamPolicy
+from sightline.graph.occupancy import Occupancy
+from sightline.graph.record import FrameRecord, Moments
 from sightline.graph.report import GraphReport, StreamReport
 from sightline.pipeline.report import RunReport
 from sightline.stream import StreamInfo
+from sightline.transport.messages import FrameId
 
 
 def account(name, *, frames, wall_s):
@@ -24,3 +27,18 @@ def test_the_whole_takes_no_less_time_than_a_stream():
 def test_a_graph_without_frames_has_no_rate():
     shown = GraphReport().as_dict()
     assert (shown["wall_s"], shown["frames_per_second"]) == (0.0, 0.0)
+
+
+def test_how_full_the_window_was_is_told():
+    stream = account("a", frames=0, wall_s=0.0)
+    stream.occupancy = Occupancy(6)
+    for admitted in (6, 7, 8, 8):
+        about = FrameId(stream="a", epoch=0, seq=0, pts=0, time_base=(1, 25), captured_ns=1)
+        record = FrameRecord(about, b"", None, Moments(1), dropped=("detect", ""))
+        stream.settle(record)
+        stream.admitted = admitted
+    assert stream.as_dict()["occupancy"] == {"window": 6, "most": 6, "mean": 4.75}
+
+
+def test_a_window_that_is_not_known_is_not_told():
+    assert account("a", frames=1, wall_s=1.0).as_dict()["occupancy"] is None
