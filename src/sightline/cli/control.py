@@ -14,9 +14,9 @@ import click
 from sightline.cli.outputs import free_name
 from sightline.cli.parameters import name_and_value, rate_or_native
 from sightline.cli.table import columns
-from sightline.errors import GraphError
+from sightline.errors import GraphError, LinkError
 from sightline.graph.report import HOPS
-from sightline.graph.runs import ControlClient, find_run, list_runs
+from sightline.graph.runs import ControlClient, RunInfo, SilentRun, find_run, look_for_runs
 from sightline.media.naming import is_address, safe_name, url_name
 from sightline.pipeline.stream_spec import StreamSpec
 from sightline.settings import Settings
@@ -24,8 +24,6 @@ from sightline.transport.run_directory import default_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from sightline.graph.runs import RunInfo
 
 __all__ = ["add", "change", "ps", "remove", "replace", "stats", "stop"]
 
@@ -58,30 +56,12 @@ def _pace_options(command: Callable[..., None]) -> Callable[..., None]:
 @_JSON
 def ps(*, as_json: bool) -> None:
     """List the graphs that run."""
-    found = []
-    for run in list_runs(_base()):
-        try:
-            with ControlClient(run.run_id, _base()) as client:
-                found.append(_describe(run, client.stats()))
-        except GraphError:
-            continue  # it has just ended
+    found = [told for run in look_for_runs(_base()) if (told := _told_of(run)) is not None]
     if as_json:
         click.echo(json.dumps(found))
         return
     rows = [("run", "pid", "uptime", "streams", "frames/s", "handlers", "stages")]
-    rows += [
-        (
-            run["run_id"],
-            str(run["pid"]),
-            _duration(run["uptime_s"]),
-            " ".join(run["streams"]) or "none",
-            f"{run['rate']:.1f}",
-            str(run["handlers"]),
-            " ".join(run["stages"]),
-        )
-        for run in found
-    ]
-    click.echo(columns(rows))
+    click.echo(columns([*rows, *map(_ps_row, found)]))
 
 
 @click.command("stats")
@@ -241,10 +221,23 @@ def _wait_until_open(client: ControlClient, stream: str) -> bool:
     return False
 
 
-def _describe(run: RunInfo, account: dict[str, Any]) -> dict[str, Any]:
+def _told_of(run: RunInfo | SilentRun) -> dict[str, Any] | None:
+    """Ask a run what it does, and tell it as JSON values; None: it has just ended."""
+    account: dict[str, Any] = {}
+    if isinstance(run, RunInfo):
+        try:
+            with ControlClient(run.run_id, _base()) as client:
+                account = client.stats()
+        except LinkError:
+            return None
+        except GraphError:
+            run = SilentRun(run_id=run.run_id, pid=run.pid)
+    if isinstance(run, SilentRun):
+        return {"run_id": run.run_id, "pid": run.pid, "answers": False}
     return {
         "run_id": run.run_id,
         "pid": run.pid,
+        "answers": True,
         "started": run.started,
         "uptime_s": round(time.time() - run.started, 1),
         "stages": list(run.stages),
@@ -253,6 +246,20 @@ def _describe(run: RunInfo, account: dict[str, Any]) -> dict[str, Any]:
         "frames": account["frames"],
         "handlers": account["handlers"],
     }
+
+
+def _ps_row(run: dict[str, Any]) -> tuple[str, ...]:
+    if not run["answers"]:
+        return (run["run_id"], str(run["pid"] or ""), "does not answer", "", "", "", "")
+    return (
+        run["run_id"],
+        str(run["pid"]),
+        _duration(run["uptime_s"]),
+        " ".join(run["streams"]) or "none",
+        f"{run['rate']:.1f}",
+        str(run["handlers"]),
+        " ".join(run["stages"]),
+    )
 
 
 def _table(account: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import socket
+import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sightline.pipeline.stream_spec import StreamSpec
 
-__all__ = ["ControlClient", "RunInfo", "find_run", "list_runs"]
+__all__ = ["ControlClient", "RunInfo", "SilentRun", "find_run", "list_runs", "look_for_runs"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _CONNECT_S = 2.0
 _ANSWER_S = 15.0
 _POLL_S = 0.05
 _READ_BYTES = 64 * 1024
+_CREDENTIALS = struct.Struct("3i")  # pid, user, group: struct ucred of unix(7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,28 @@ class RunInfo:
     stages: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentRun:
+    """A graph that is there and does not answer, as when its process is stopped.
+
+    Attributes:
+        run_id: Name of the run.
+        pid: Process that it belongs to; None: that cannot be told.
+    """
+
+    run_id: str
+    pid: int | None
+
+    def __str__(self) -> str:
+        """Say what is known of it, and what can be done."""
+        if self.pid is None:
+            return f"run {self.run_id} does not answer"
+        return (
+            f"run {self.run_id} (process {self.pid}) does not answer; if it is stopped, "
+            f"`kill -CONT {self.pid}` lets it go on, and `kill -KILL {self.pid}` ends it for good"
+        )
+
+
 class ControlClient:
     """A connection to a running graph; a context manager.
 
@@ -62,7 +86,8 @@ class ControlClient:
         timeout_s: How long to wait for each answer.
 
     Raises:
-        GraphError: There is no such run.
+        LinkError: There is no such run.
+        GraphError: It does not answer.
     """
 
     def __init__(self, run_id: str, base: Path, *, timeout_s: float = _ANSWER_S) -> None:
@@ -73,9 +98,20 @@ class ControlClient:
         self._socket.settimeout(_CONNECT_S)
         try:
             self._socket.connect(str(base / run_id / SOCKET_NAME))
+        except (BlockingIOError, TimeoutError) as error:  # too many wait to be let in
+            self._socket.close()
+            raise GraphError(f"run {run_id} does not answer") from error
         except OSError as error:
             self._socket.close()
-            raise GraphError(f"there is no run {run_id!r}, or it does not answer") from error
+            raise LinkError(f"there is no run {run_id!r}") from error
+
+    @property
+    def pid(self) -> int | None:
+        """Process at the other end, whether it answers or not; None where that cannot be told."""
+        if not hasattr(socket, "SO_PEERCRED"):
+            return None
+        told = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        return int(_CREDENTIALS.unpack(told)[0])
 
     def info(self) -> RunInfo:
         """Ask who and what this run is."""
@@ -175,34 +211,51 @@ class ControlClient:
         return line
 
 
-def list_runs(base: Path) -> list[RunInfo]:
-    """List the graphs that run in a folder of runs, oldest first.
+def look_for_runs(base: Path) -> list[RunInfo | SilentRun]:
+    """List the graphs that run in a folder of runs, oldest first, after those that do not answer.
 
-    Those that are just starting or ending, and do not answer, are left out.
+    Those that are just starting or ending are left out.
     """
-    runs = []
-    for path in base.iterdir() if base.is_dir() else ():
-        if not _RUN_ID.fullmatch(path.name):
-            continue
-        try:
-            with ControlClient(path.name, base, timeout_s=_CONNECT_S) as client:
-                runs.append(client.info())
-        except GraphError as error:
-            _log.info("run left out run=%s reason=%s", path.name, error)
-    return sorted(runs, key=lambda run: run.started)
+    folders = (path.name for path in base.iterdir()) if base.is_dir() else ()
+    asked = (_ask_who(name, base) for name in folders if _RUN_ID.fullmatch(name))
+    found = [run for run in asked if run is not None]
+    return sorted(found, key=lambda run: run.started if isinstance(run, RunInfo) else 0.0)
+
+
+def list_runs(base: Path) -> list[RunInfo]:
+    """List the graphs that run in a folder of runs and answer, oldest first."""
+    return [run for run in look_for_runs(base) if isinstance(run, RunInfo)]
 
 
 def find_run(base: Path, name: str | None) -> RunInfo:
     """Find a run by the beginning of its name; without a name, the only one.
 
     Raises:
-        GraphError: There is none, or more than one.
+        GraphError: There is none, or more than one, or it does not answer.
     """
-    runs = [run for run in list_runs(base) if run.run_id.startswith(name or "")]
-    if len(runs) == 1:
-        return runs[0]
+    runs = [run for run in look_for_runs(base) if run.run_id.startswith(name or "")]
     if not runs:
         wanted = "no graph runs" if name is None else f"there is no run {name!r}"
         raise GraphError(f"{wanted}; `sightline ps` lists those that do")
-    names = ", ".join(run.run_id for run in runs)
-    raise GraphError(f"{len(runs)} runs fit: {names}; name one")
+    if len(runs) > 1:
+        names = ", ".join(run.run_id for run in runs)
+        raise GraphError(f"{len(runs)} runs fit: {names}; name one")
+    (run,) = runs
+    if isinstance(run, SilentRun):
+        raise GraphError(str(run))
+    return run
+
+
+def _ask_who(run_id: str, base: Path) -> RunInfo | SilentRun | None:
+    """Ask a run who it is; None: it is just starting or ending."""
+    pid = None
+    try:
+        with ControlClient(run_id, base, timeout_s=_CONNECT_S) as client:
+            pid = client.pid
+            return client.info()
+    except LinkError as error:
+        _log.info("run left out run=%s reason=%s", run_id, error)
+        return None
+    except GraphError as error:
+        _log.info("run is silent run=%s pid=%s reason=%s", run_id, pid, error)
+        return SilentRun(run_id=run_id, pid=pid)

@@ -1,6 +1,7 @@
 """The control socket: what it answers to requests, to nonsense, and to clients that do not read."""
 
 import json
+import os
 import socket
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from sightline import StreamSpec
 from sightline.errors import GraphError, PipelineError
 from sightline.graph.control import _REQUESTS, SOCKET_NAME, ControlServer
-from sightline.graph.runs import ControlClient, find_run, list_runs
+from sightline.graph.runs import ControlClient, SilentRun, find_run, list_runs, look_for_runs
 from sightline.testing.source import ListSource
 
 RUN_ID = "0123456789ab"
@@ -301,6 +302,22 @@ def test_without_a_name_there_must_be_one_run(base, server):
             find_run(base, None)
     finally:
         other.close()
+
+
+def test_a_run_that_does_not_answer_is_named_with_its_process(base, monkeypatch):
+    monkeypatch.setattr("sightline.graph.runs._CONNECT_S", 0.05)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(base / RUN_ID / SOCKET_NAME))
+        listener.listen(2)  # lets three wait
+        assert look_for_runs(base) == [SilentRun(run_id=RUN_ID, pid=os.getpid())]
+        assert list_runs(base) == []
+        with pytest.raises(
+            GraphError, match=rf"{RUN_ID} \(process {os.getpid()}\) does not answer"
+        ):
+            find_run(base, None)
+        # so many wait to be let in that no further one gets through
+        assert look_for_runs(base)[-1:] == [SilentRun(run_id=RUN_ID, pid=None)]
+    assert look_for_runs(base) == []
 
 
 def test_a_socket_that_cannot_be_made_is_an_error(run, tmp_path):
