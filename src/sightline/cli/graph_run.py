@@ -14,6 +14,7 @@ from sightline.cli.exits import Exit
 from sightline.cli.graph_progress import choose_graph_display
 from sightline.cli.interrupt import stop_on_signal
 from sightline.graph.exposition import MetricsServer
+from sightline.graph.plan import handler_stages, make_plan
 from sightline.graph.running import GraphRun
 from sightline.pipeline.versions import versions
 from sightline.sinks.tally import Tally
@@ -84,11 +85,26 @@ class WatchedGraph:
 
     def _announce(self, run: GraphRun, metrics: _Metrics | None) -> None:
         """Say what the run is called, and where to look at it."""
-        lines = [f"run {run.info()['run_id']}: {counted(self.options.handlers, 'handler')}"]
+        lines = [f"run {run.info()['run_id']}: {_sharing(self.pipeline, self.options.handlers)}"]
         if metrics is not None:
             lines.append(f"metrics: {metrics.show(run)}")
         if not self.quiet:
             click.echo("\n".join(lines), err=True)
+
+
+def _sharing(pipeline: Pipeline, handlers: int) -> str:
+    """Say how many handlers a run has; none, however many it may have, if there is no use for any.
+
+    >>> from sightline.pipeline.pipeline import Pipeline
+    >>> from sightline.pipeline.stages import Draw, Track
+    >>> _sharing(Pipeline([Draw(), Track()]), 1)
+    '1 handler'
+    >>> _sharing(Pipeline([Track(), Draw()]), 4)
+    'no handlers, as no stage can be shared out'
+    """
+    if handler_stages(make_plan(pipeline.named_stages)):
+        return counted(handlers, "handler")
+    return "no handlers, as no stage can be shared out"
 
 
 class _Metrics(MetricsServer):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from sightline.cli.batch import report_status, show_summary
+from sightline.cli.batch import counted, report_status, show_summary
 from sightline.cli.exits import exits_as_errors
 from sightline.cli.parameters import byte_count, handlers_or_auto, listen_address
 from sightline.cli.progress import choose_display
@@ -130,7 +130,8 @@ class _Run:
         needs_graph = self.stay or self.metrics is not None
         choice = choose_handlers(self.definition.pipeline, self.sources, needs_graph=needs_graph)
         if not self.quiet:
-            what = "this process" if choice.handlers is None else f"{choice.handlers} handlers"
+            chosen = choice.handlers
+            what = "this process" if chosen is None else counted(chosen, "handler")
             click.echo(f"Chose {what}: {choice.reason}.", err=True)
         return choice.handlers
 

@@ -190,6 +190,14 @@ def test_auto_says_what_it_chose_and_why(sightline):
     assert "ms per frame" in done.stderr
 
 
+def test_a_graph_without_a_stage_to_share_out_says_so(sightline, tmp_path):
+    stages = "stages: [detect: {detector: motion}, track]\n"
+    (tmp_path / "motion.yaml").write_text(stages, encoding="utf-8")
+    done = sightline("run", "motion.yaml", "-s", scene(frames=5), "--handlers", "4")
+    assert done.returncode == 0, done.stderr
+    assert "no handlers, as no stage can be shared out" in done.stderr
+
+
 def test_the_file_may_say_how_many_handlers_and_how_sources_are_read(sightline, tmp_path):
     (tmp_path / "paced.yaml").write_text(
         f"sources:\n- {{url: '{scene()}', name: yard, rate: 200, mode: every-frame}}\n"
