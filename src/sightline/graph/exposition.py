@@ -60,9 +60,9 @@ def metrics_text(stats: Stats) -> str:
 
 
 def hops_and_drops(stats: Stats) -> dict[str, dict[str, Any]]:
-    """Pick from an account what a page shows of every stream: delays by hop, and drops."""
+    """Pick from an account what a page shows of every stream: delays of late by hop, and drops."""
     return {
-        name: {"hops": stream["latency"], "drops": _by_stage(stream["drops"])}
+        name: {"hops": stream["recent_latency"], "drops": _by_stage(stream["drops"])}
         for name, stream in stats["streams"].items()
     }
 

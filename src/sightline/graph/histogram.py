@@ -69,6 +69,30 @@ class Histogram:
         self.total_s += other.total_s
         self.max_s = max(self.max_s, other.max_s)
 
+    def copy(self) -> Histogram:
+        """Return another histogram that has counted the same."""
+        other = Histogram()
+        other.merge(self)
+        return other
+
+    def since(self, earlier: Histogram) -> Histogram:
+        """Return what was counted after a copy was made; the longest delay is still that of all.
+
+        >>> delays = Histogram()
+        >>> delays.add(9.0)
+        >>> earlier = delays.copy()
+        >>> delays.add(0.01)
+        >>> later = delays.since(earlier)
+        >>> later.count, round(later.quantile(1.0), 2)
+        (1, 0.01)
+        """
+        later = Histogram()
+        later._counts = [a - b for a, b in zip(self._counts, earlier._counts, strict=True)]
+        later.count = self.count - earlier.count
+        later.total_s = self.total_s - earlier.total_s
+        later.max_s = self.max_s
+        return later
+
     @property
     def mean(self) -> float:
         """Mean in seconds; NaN if nothing was added."""
@@ -95,19 +119,26 @@ class Histogram:
             return self.max_s
         return min(_LOWEST_S * math.pow(_GROWTH, bucket - 0.5), self.max_s)
 
+    def percentiles(self) -> dict[str, float]:
+        """Convert the figures that dashboards show to JSON values in milliseconds.
+
+        There must be a delay.
+        """
+        shown = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
+        return {name: round(1000 * self.quantile(q), 4) for name, q in shown.items()}
+
     def as_dict(self) -> dict[str, float | None]:
         """Convert to JSON values, in milliseconds but for the sum; None if nothing was added."""
-        figures = {
-            "p50_ms": self.quantile(0.50),
-            "p95_ms": self.quantile(0.95),
-            "p99_ms": self.quantile(0.99),
-            "mean_ms": self.mean,
-            "max_ms": self.max_s,
-        }
         if not self.count:
-            return {"count": 0, **dict.fromkeys(("total_s", *figures))}
-        rounded = {name: round(1000 * s, 4) for name, s in figures.items()}
-        return {"count": self.count, "total_s": self.total_s, **rounded}
+            names = ("total_s", "p50_ms", "p95_ms", "p99_ms", "mean_ms", "max_ms")
+            return {"count": 0, **dict.fromkeys(names)}
+        return {
+            "count": self.count,
+            "total_s": self.total_s,
+            **self.percentiles(),
+            "mean_ms": round(1000 * self.mean, 4),
+            "max_ms": round(1000 * self.max_s, 4),
+        }
 
 
 class RecentDelays:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.graph.histogram import Histogram
 from sightline.graph.rate import RecentRate
+from sightline.graph.recent_hops import RecentHops
 
 if TYPE_CHECKING:
     from sightline.graph.modes import StreamPolicy
@@ -50,6 +51,7 @@ class StreamReport:
         ended: The source is at its end, and every frame has its outcome.
         rate: Frames per second that reached the sinks lately.
         first_ns: When the source delivered the first frame that reached the sinks; 0 before.
+        recent_hops: `hops` over the last ten seconds.
     """
 
     run: RunReport
@@ -64,6 +66,10 @@ class StreamReport:
     ended: bool = False
     rate: RecentRate = field(default_factory=RecentRate)
     first_ns: int = 0
+    recent_hops: RecentHops = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent_hops = RecentHops(self.hops)
 
     @property
     def drops(self) -> Counter[tuple[str, str]]:
@@ -138,6 +144,7 @@ class StreamReport:
                 for (stage, reason), count in self.drops.items()
             ],
             "latency": {hop: times.as_dict() for hop, times in self.hops.items() if times.count},
+            "recent_latency": self.recent_hops.as_dict(),
             "occupancy": None if self.occupancy is None else self.occupancy.as_dict(),
             "restarts": self.restarts,
             "replacements": self.replacements,
@@ -186,9 +193,10 @@ class GraphReport:
         return math.fsum(stream.rate.per_second for stream in list(self.streams.values()))
 
     def note_rates(self, now_s: float) -> None:
-        """Note how far the streams are by now."""
+        """Note how far the streams are by now, and how long their frames have taken so far."""
         for stream in self.streams.values():
             stream.rate.note(now_s, stream.run.frames)
+            stream.recent_hops.note(now_s)
 
     @property
     def complete(self) -> bool:

@@ -46,8 +46,9 @@ class Web:
 
     Attributes:
         stats: A function to ask for more about the streams, set by a runner: a mapping from the
-            name of a stream to `hops` (name of a hop to `p50_ms`, `p95_ms`, `p99_ms`) and `drops`
-            (name of a stage to counts by reason). Called by the server's thread.
+            name of a stream to `hops` (name of a hop to `p50_ms`, `p95_ms`, `p99_ms` of the last
+            ten seconds) and `drops` (name of a stage to counts by reason). Called by the server's
+            thread.
         metrics: A function to ask for the text of `/metrics`, set by a runner. Called by the
             server's thread.
     """

@@ -366,5 +366,5 @@ def test_the_live_view_shows_what_the_graph_counts(graphs, tmp_path):
         assert run.wait(PATIENCE_S)
         run.snapshots._next_s = 0
         assert set(web.stats()) == {"numbers"}
-        assert web.stats()["numbers"]["hops"]["age"]["count"] == 30
+        assert web.stats()["numbers"].keys() == {"hops", "drops"}
         assert 'sightline_frames_total{stream="numbers"} 30.0' in web.metrics()

@@ -111,7 +111,7 @@ def test_latency_and_drops_are_tables_with_headers(web, start_camera, page, comp
         }
     }
     page.goto(web.address)
-    hops = page.get_by_role("table", name="Latency per hop, in ms")
+    hops = page.get_by_role("table", name="Latency per hop over the last 10 s, in ms")
     drops = page.get_by_role("table", name="Dropped frames")
     drops.wait_for()
     assert hops.get_by_role("columnheader").all_inner_texts() == ["Hop", "p50", "p95", "p99"]

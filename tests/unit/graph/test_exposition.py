@@ -75,8 +75,10 @@ def test_a_graph_without_streams_has_metrics_too():
     assert found["sightline_handlers", ()] == 2
 
 
-def test_a_page_gets_delays_by_hop_and_drops_by_stage():
-    shown = hops_and_drops(account())["north"]
+def test_a_page_gets_delays_of_late_by_hop_and_drops_by_stage():
+    stats = account()
+    stats["streams"]["north"]["latency"]["age"]["p50_ms"] = 9000
+    shown = hops_and_drops(stats)["north"]
     assert shown["drops"] == {"dispatch": {"stale": 7}, "filter": {"": 2}}
     assert shown["hops"]["age"]["p50_ms"] == pytest.approx(45, rel=0.06)
 

@@ -42,3 +42,26 @@ def test_how_full_the_window_was_is_told():
 
 def test_a_window_that_is_not_known_is_not_told():
     assert account("a", frames=1, wall_s=1.0).as_dict()["occupancy"] is None
+
+
+def test_delays_of_the_first_second_are_forgotten_and_those_of_a_stall_are_seen():
+    stream = account("a", frames=0, wall_s=0.0)
+    report = GraphReport(streams={"a": stream})
+
+    def go_on(seconds, delay_s):
+        for _ in range(seconds):
+            go_on.now_s += 1
+            stream.hops["age"].add(delay_s)
+            report.note_rates(go_on.now_s)
+        return stream.as_dict()["recent_latency"]["age"]
+
+    go_on.now_s = 0
+    assert go_on(5, 4.0)["p99_ms"] > 3500
+    figures = go_on(500, 0.01)
+    assert figures["p99_ms"] < 11
+    assert 9 <= figures["count"] <= 11
+    assert go_on(6, 2.0)["p50_ms"] > 1900
+    for quiet_s in range(1, 20):
+        report.note_rates(go_on.now_s + quiet_s)
+    assert stream.as_dict()["recent_latency"] == {}
+    assert stream.as_dict()["latency"]["age"]["count"] == 511
