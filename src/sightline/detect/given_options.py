@@ -82,7 +82,9 @@ def read_options(
         reader = _READERS.get(name) if kind is OnnxOptions else None
         try:
             values[name] = value if reader is None or value is None else reader(value)
-        except (TypeError, ValueError) as error:
+        except TypeError as error:
+            raise ModelError(f"detector option {name} must be a list, but is {value!r}") from error
+        except ValueError as error:
             raise ModelError(f"detector option {name}: {error}") from error
     try:
         return kind(**values)

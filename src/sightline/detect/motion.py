@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from sightline.detect.option_numbers import check_number, check_whole_number
 from sightline.detections import Detections
 from sightline.scope import Scope
 
@@ -54,6 +55,10 @@ class MotionOptions:
     working_width: int = 640
 
     def __post_init__(self) -> None:
+        for name in ("history", "warm_up", "working_width"):
+            check_whole_number(name, getattr(self, name))
+        for name in ("threshold", "min_area", "min_height"):
+            check_number(name, getattr(self, name))
         if self.history < 1 or self.working_width < 1:
             raise ValueError(
                 "history and working_width must be 1 or more, but are "

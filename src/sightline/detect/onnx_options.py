@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.detect.nms import Suppression
+from sightline.detect.option_numbers import check_number, check_whole_number
 
 if TYPE_CHECKING:
     from sightline.detect.layouts.layout import Layout
@@ -47,6 +48,8 @@ class OnnxOptions:
     threads_per_run: int | None = None
 
     def __post_init__(self) -> None:
+        check_number("confidence", self.confidence)
+        check_number("nms", self.nms)
         if not 0 <= self.confidence < 1:
             raise ValueError(f"confidence must be in [0, 1), but is {self.confidence}")
         if not 0 <= self.nms <= 1:
@@ -60,7 +63,10 @@ class OnnxOptions:
             "size": self.size or (),
         }
         for name, values in counts.items():
-            if any(value is not None and value < 1 for value in values):
+            given = [value for value in values if value is not None]
+            for value in given:
+                check_whole_number(name, value)
+            if any(value < 1 for value in given):
                 raise ValueError(f"{name} must be 1 or more, but is {getattr(self, name)}")
 
     def describe(self) -> dict[str, Any]:

@@ -309,6 +309,7 @@ def test_what_a_run_cannot_do_is_an_error_for_who_asks_and_not_for_the_run(sight
         (["replace", "nobody", scene()], "there is no stream 'nobody'"),
         (["change", "paint", "width=3"], "there is no stage 'paint'"),
         (["change", "detect", "shoes=3"], "cannot change 'shoes'"),
+        (["change", "detect", "confidence=abc"], "confidence must be a number, but is 'abc'"),
         (["change", "detect"], "NAME=VALUE"),
         (["add", scene(), "--name", "street-1"], "there is a stream 'street-1' already"),
         (["add", "none.mp4"], "none"),

@@ -47,11 +47,27 @@ def test_motion_has_options_of_its_own():
     ("given", "message"),
     [
         ({"layout": "yolo"}, "option layout: 'yolo' is none of yolox"),
-        ({"size": 640}, "option size"),
+        ({"size": 640}, "option size must be a list, but is 640"),
+        ({"size": ["wide", 480]}, "size must be a whole number, but is 'wide'"),
+        ({"classes": 3}, "option classes must be a list, but is 3"),
         ({"confidence": 7}, r"confidence must be in \[0, 1\)"),
-        ({"confidence": "high"}, "not supported between"),
+        ({"confidence": "high"}, "confidence must be a number, but is 'high'"),
+        ({"nms": True}, "nms must be a number, but is True"),
+        ({"max_detections": 2.5}, "max_detections must be a whole number, but is 2.5"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_names_the_option(given, message):
     with pytest.raises(ModelError, match=message):
         read_options("demo", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"history": "long"}, "history must be a whole number, but is 'long'"),
+        ({"threshold": None}, "threshold must be a number, but is None"),
+    ],
+)
+def test_a_wrong_value_for_motion_is_an_error_that_names_the_option(given, message):
+    with pytest.raises(ModelError, match=message):
+        read_options("motion", given)
