@@ -197,12 +197,21 @@ def _wait_until_replaced(client: ControlClient, stream: str) -> bool:
         if replacement is None:
             return True
         if replacement["error"] is not None:
-            raise GraphError(
-                f"the source of stream {stream!r} stays, because {replacement['place']} "
-                f"cannot be opened: {replacement['error']}"
-            )
+            raise GraphError(f"the source of stream {stream!r} stays: {_reason(replacement)}")
         time.sleep(_POLL_S)
     return False
+
+
+def _reason(replacement: dict[str, str]) -> str:
+    """Say why a source could not be opened, which one it was, and that but once.
+
+    >>> _reason({"place": "a.mp4", "error": "cannot open a.mp4: No such file or directory"})
+    'cannot open a.mp4: No such file or directory'
+    >>> _reason({"place": "a.mp4", "error": "its process died"})
+    'a.mp4 cannot be opened: its process died'
+    """
+    place, error = replacement["place"], replacement["error"]
+    return error if error.startswith("cannot open ") else f"{place} cannot be opened: {error}"
 
 
 def _wait_until_open(client: ControlClient, stream: str) -> bool:

@@ -194,7 +194,7 @@ class GraphRun:
         """End a stream: what was admitted is finished, its sinks are closed.
 
         Raises:
-            GraphError: There is no such stream, or the graph is over.
+            GraphError: There is no such stream, it is over, or the graph is over.
         """
         self._hub.remove(stream)
 

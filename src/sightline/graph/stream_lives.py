@@ -242,12 +242,23 @@ class StreamLives:
         """Let a stream end: what was admitted is finished.
 
         Raises:
-            GraphError: There is no such stream.
+            GraphError: There is no such stream, or it is over.
+        """
+        state = self._find(name)
+        self.cut(state, "removed")
+
+    def _find(self, name: str) -> StreamState:
+        """Find a stream that is not over.
+
+        Raises:
+            GraphError: There is no such stream, or it is over.
         """
         state = self._inlets.streams.get(name)
-        if state is None or state.is_over:
+        if state is None:
             raise GraphError(f"there is no stream {name!r}")
-        self.cut(state, "removed")
+        if state.is_over:
+            raise GraphError(f"stream {name!r} is over; add another one")
+        return state
 
     def replace(self, name: str, spec: StreamSpec) -> None:
         """Take the frames of a stream from another source as soon as that is open.
@@ -256,9 +267,7 @@ class StreamLives:
             GraphError: There is no such stream, or it is at its end.
             PipelineError: The source cannot be sent to another process.
         """
-        state = self._inlets.streams.get(name)
-        if state is None or state.is_over:
-            raise GraphError(f"there is no stream {name!r}")
+        state = self._find(name)
         if state.is_cut or state.is_closing:
             raise GraphError(f"stream {name!r} is at its end; add another one")
         self._inlets.replace(state, spec)

@@ -125,7 +125,7 @@ def _sources(content: dict[str, Any]) -> tuple[StreamSpec, ...]:
 def _list(content: dict[str, Any], key: str) -> list[Any]:
     items = content.get(key) or []
     if not isinstance(items, list):
-        raise PipelineError(f"{key!r} is a list, but is {type(items).__name__}")
+        raise PipelineError(f"{key!r} must be a list, but is of type {type(items).__name__}")
     return items
 
 

@@ -126,8 +126,10 @@ def test_what_cannot_be_replaced_is_refused(graphs):
             run.replace("b", bad)
         until(lambda: run.stats()["streams"].get("a", {}).get("ended"))
         until(lambda: "a" not in run.stats()["under_way"])
-        with pytest.raises(GraphError, match="there is no stream 'a'"):
+        with pytest.raises(GraphError, match="stream 'a' is over"):
             run.replace("a", Numbered())
+        with pytest.raises(GraphError, match="stream 'a' is over"):
+            run.remove("a")
         before = frames(run, "b")
         until(lambda: frames(run, "b") > before)
 

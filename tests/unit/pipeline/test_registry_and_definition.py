@@ -116,7 +116,7 @@ def test_a_mistake_in_the_users_own_module_is_said_with_its_place(tmp_path, monk
         (None, "a mapping with the key 'stages'"),
         ({"stages": []}, "at least one stage"),
         ({"stage": ["draw"]}, "unknown key 'stage'"),
-        ({"stages": "draw"}, "'stages' is a list, but is str"),
+        ({"stages": "draw"}, "'stages' must be a list, but is of type str"),
         ({"stages": ["drow"]}, "there is no stage 'drow'; known: detect, draw, per-object, track"),
         ({"stages": [{"draw": 3}]}, "parameters are a mapping, not 3"),
         ({"stages": [{"draw": {"trials": 3}}]}, "unexpected keyword argument 'trials'"),
@@ -133,7 +133,7 @@ def test_a_mistake_in_the_users_own_module_is_said_with_its_place(tmp_path, monk
             {"stages": ["draw"], "source": ["a"]},
             "a source is a path, URL or camera index, not ['a']",
         ),
-        ({"stages": ["draw"], "sources": "a"}, "'sources' is a list, but is str"),
+        ({"stages": ["draw"], "sources": "a"}, "'sources' must be a list, but is of type str"),
         ({"stages": ["draw"], "source": "a", "sources": ["b"]}, "both 'source' and 'sources'"),
         (
             {"stages": ["draw"], "sources": [{"path": p, "name": "n"} for p in "ab"]},
