@@ -13,6 +13,7 @@ import click
 from sightline.cli.exits import Exit
 from sightline.cli.interrupt import stop_on_signal
 from sightline.cli.outputs import free_name, split_formats
+from sightline.cli.parameters import byte_count, listen_address, rate_or_native
 from sightline.graph.plan import Step, StepKind, make_plan
 from sightline.pipeline.definition import load_definition
 from sightline.pipeline.outputs import ALL_FORMATS, DEFAULT_FORMATS, make_sinks, sinks_for
@@ -47,18 +48,6 @@ def command() -> None:
     """
 
 
-class _Rate(click.ParamType[Any]):
-    """`native`, or frames per second."""
-
-    name = "native|N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read it."""
-        if value == "native":
-            return value
-        return click.FLOAT.convert(value, param, ctx)
-
-
 @command.command()
 @click.argument("video")
 @click.option(
@@ -70,7 +59,8 @@ class _Rate(click.ParamType[Any]):
 )
 @click.option(
     "--rate",
-    type=_Rate(),
+    type=rate_or_native,
+    metavar="N|native",
     help="Read a recording at its own rate, or at N frames per second. [as fast as it is handled]",
 )
 @click.option(
@@ -92,9 +82,10 @@ class _Rate(click.ParamType[Any]):
 @click.option("--name", help="Name of the stream. [that of the video]")
 @click.option(
     "--window-bytes",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Bound on the shared memory for frames under way. [256 MiB, or half of what is free]",
+    type=byte_count,
+    metavar="SIZE",
+    help="Bound on the shared memory for frames under way, such as 32M. [256M, or half of what is "
+    "free]",
 )
 @click.option(
     "--wait-handlers",
@@ -190,10 +181,9 @@ def handler(
 @click.option("--window", is_flag=True, help="Show each stream in a window of the desktop.")
 @click.option(
     "--web",
-    "web_port",
-    type=click.IntRange(0, 65535),
-    metavar="PORT",
-    help="Show the streams at http://127.0.0.1:PORT.",
+    type=listen_address,
+    metavar="[HOST:]PORT",
+    help="Show the streams in a browser; without HOST, on this machine only.",
 )
 @click.option(
     "-o",
@@ -259,10 +249,11 @@ class _Outputs:
             from sightline.live.window import Window
 
             self._views.append(Window())
-        if given["web_port"] is not None:
+        if given["web"] is not None:
             from sightline.live.web import Web
 
-            self._views.append(Web(given["web_port"]))
+            host, port = given["web"]
+            self._views.append(Web(port, host))
 
     def open_views(self) -> None:
         """Find out whether streams can be shown, before there is one; serve the page from now on.
