@@ -19,27 +19,38 @@ if TYPE_CHECKING:
 
 __all__ = ["FailedFrame", "RunReport", "StepTime", "StepTimes", "as_unicode"]
 
+_MOST_TEXT = 2_000
+_MOST_TRACEBACK = 20_000
 
-def as_unicode(text: str) -> str:
-    r"""Escape what is no Unicode in the text of an error, such as a file name that is not UTF-8.
 
-    Other processes could not be told of it, nor could it be written into a report.
+def as_unicode(text: str, *, most: int = _MOST_TEXT) -> str:
+    r"""Make the text of an error fit to be told other processes, and to be written into a report.
+
+    What is no Unicode is escaped, such as in a file name that is not UTF-8. A text of more than
+    `most` characters loses its middle: stages may put whole arrays into their messages.
 
     >>> as_unicode("no é\udce9.mp4")
     'no é\\udce9.mp4'
+    >>> as_unicode("0123456789" * 100, most=60)
+    '012345678901 … (cut; 1,000 characters in all) … 890123456789'
     """
-    return text.encode(errors="backslashreplace").decode()
+    whole = text.encode(errors="backslashreplace").decode()
+    if len(whole) <= most:
+        return whole
+    cut = f" … (cut; {len(whole):,} characters in all) … "
+    tail = (most - len(cut)) // 2
+    return f"{whole[: most - len(cut) - tail]}{cut}{whole[-tail:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedFrame:
-    """A frame on which a stage raised; texts that are no Unicode are escaped.
+    """A frame on which a stage raised; texts that are no Unicode are escaped, long ones cut.
 
     Attributes:
         seq: Number of the frame in its stream.
         stage: Name of the stage that raised.
-        error: The exception's type and message, in one line.
-        traceback: The formatted traceback.
+        error: The exception's type and message, in one line; at most 2,000 characters.
+        traceback: The formatted traceback; at most 20,000 characters.
     """
 
     seq: int
@@ -49,7 +60,7 @@ class FailedFrame:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", as_unicode(self.error))
-        object.__setattr__(self, "traceback", as_unicode(self.traceback))
+        object.__setattr__(self, "traceback", as_unicode(self.traceback, most=_MOST_TRACEBACK))
 
 
 @dataclass(slots=True)
