@@ -187,7 +187,8 @@ class Inlets:
             state.report.run.steps.add("read", message.read_s)
         state.error = error
         if state.wants_restart(failed=error is not None):
-            _log.warning("source ended stream=%s error=%s", state.name, error)
+            level = logging.DEBUG if error is None else logging.WARNING
+            _log.log(level, "source ended stream=%s error=%s", state.name, error)
             self._reopen_later(state, now_s, reads_on=error is not None)
         else:
             state.end = message.count + (0 if state.joint is None else state.joint.seq)
@@ -209,12 +210,11 @@ class Inlets:
             return state
         state.end = None
         _log.warning("source process died stream=%s status=%s", state.name, status)
-        if state.died_too_often() or state.is_cut:
+        died_too_often = state.died_too_often()
+        is_final = state.is_live and not state.wants_restart(failed=True)
+        if died_too_often or is_final or state.is_cut:
             state.end = state.admitted
-            state.error = MediaError(
-                f"the process that reads {state.name!r} died again and again after frame "
-                f"{state.admitted - 1} (exit status {status})"
-            )
+            state.error = _death_of(state, status, is_repeated=died_too_often)
         else:
             self._reopen_later(state, now_s, reads_on=True)
         return state
@@ -254,7 +254,7 @@ class Inlets:
             skip=state.admitted - state.begun,
             starts_s=state.starts_s,
         )
-        state.feeder, state.joint = options.identity, None
+        state.feeder, state.joint, state.since_ns = options.identity, None, None
         self._by_feeder[state.feeder] = state
         self._children.start(state.feeder, run_feeder, options)
 
@@ -288,7 +288,7 @@ class Inlets:
 
     def _reopen_later(self, state: StreamState, now_s: float, *, reads_on: bool) -> None:
         state.reads_on = reads_on
-        state.reopen_at_s = now_s + state.next_delay_s()
+        state.reopen_at_s = now_s + state.next_delay_s(failed=reads_on)
 
     def _rename(self, state: StreamState, name: str) -> None:
         """Give a stream the name of its source, with a number if that is taken."""
@@ -311,6 +311,18 @@ def _check_travels(spec: StreamSpec, name: str) -> None:
             f"source {name!r} cannot be sent to the process that reads it: {error}; define "
             "its class in a module, and open in frames() what cannot be pickled"
         ) from error
+
+
+def _death_of(state: StreamState, status: int, *, is_repeated: bool) -> MediaError:
+    """Say that the process of a source died for good, and why it is not started again."""
+    often = " again and again" if is_repeated else ""
+    reason = ""
+    if state.is_live and not state.is_cut:
+        reason = "; it is not opened again, because its restart policy is 'never'"
+    return MediaError(
+        f"the process that reads {state.name!r} died{often} after frame {state.admitted - 1} "
+        f"(exit status {status}){reason}"
+    )
 
 
 def add_losses(total: Losses, more: Losses) -> None:

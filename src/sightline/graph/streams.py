@@ -24,6 +24,8 @@ __all__ = ["Replacement", "StreamState"]
 _LIVE_SCHEMES = ("rtsp://", "rtsps://")
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
+_SETTLED_NS = 5_000_000_000
+"""A source that has delivered frames for so long may be opened at once when it fails again."""
 _MOST_DEATHS = 3
 """How often the process of a recorded source may die at one and the same frame."""
 
@@ -81,7 +83,8 @@ class StreamState:
         reads_on: The source was cut short: opened anew, a recording is read on where it was.
         replacement: The source that was meant to take the place of this one last, until it has.
         joint: Where the frames of its feeder join the stream; None: the feeder knows.
-        attempts: How often it was opened anew since frames last came.
+        attempts: How often it was opened anew since it was settled last.
+        since_ns: When the first frame of its feeder was captured; None: none has come.
         deaths: Number of the frame after which its process died, and how often in a row.
         is_over: Its lane is closed, or it never had one; nothing will happen any more.
         is_closing: Its lane was told to end.
@@ -110,6 +113,7 @@ class StreamState:
     replacement: Replacement | None = None
     joint: _Joint | None = None
     attempts: int = 0
+    since_ns: int | None = None
     deaths: tuple[int, int] = (-1, 0)
     is_over: bool = False
     is_closing: bool = False
@@ -140,6 +144,20 @@ class StreamState:
         """Whether the source is a camera or the like, which does not wait while nobody reads it."""
         return _seems_live(self.spec.source) if self.info is None else self.info.live
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether its source has delivered frames for a while since it was opened."""
+        if self.latest is None or self.since_ns is None:
+            return False
+        return self.latest.captured_ns - self.since_ns >= _SETTLED_NS
+
+    def took(self, about: FrameId) -> None:
+        """Note that a frame was admitted."""
+        self.admitted = about.seq + 1
+        self.latest = about
+        if self.since_ns is None:
+            self.since_ns = about.captured_ns
+
     def begin_epoch(self) -> None:
         """Begin a new incarnation with the next frame."""
         self.epoch += 1
@@ -162,7 +180,7 @@ class StreamState:
         self.begin_epoch()
         self.joint = _Joint(self.admitted)
         self.end = self.error = self.reopen_at_s = None
-        self.attempts, self.deaths = 0, (-1, 0)
+        self.attempts, self.since_ns, self.deaths = 0, None, (-1, 0)
 
     def placed(self, about: FrameId) -> FrameId:
         """Give a frame its place in the stream, as far as its feeder does not know it."""
@@ -202,8 +220,14 @@ class StreamState:
         self.deaths = (self.admitted, times + 1 if frame == self.admitted else 1)
         return not self.is_live and self.deaths[1] >= _MOST_DEATHS
 
-    def next_delay_s(self) -> float:
-        """Tell how long to wait before the source is opened again: longer every time."""
+    def next_delay_s(self, *, failed: bool) -> float:
+        """Tell how long to wait before the source is opened again: longer every time.
+
+        The first time, one that was settled, and a recording that is through are not waited for.
+        """
+        is_through = not failed and not self.is_live and self.since_ns is not None
+        if self.is_settled or is_through:
+            self.attempts = 0
         delay = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (self.attempts - 1))
         self.attempts += 1
         return delay if self.attempts > 1 else 0.0

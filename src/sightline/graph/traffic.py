@@ -94,9 +94,7 @@ class Traffic:
             record.slots.append(message.pixels.slot)
         if message.output is not None:
             record.slots.append(message.output)
-        state.admitted = about.seq + 1
-        state.latest = about
-        state.attempts = 0
+        state.took(about)
         if message.dropped:
             record.dropped = ("source", message.dropped)
         elif state.policy.mode is not Mode.EVERY_FRAME and state.in_flight >= state.window:

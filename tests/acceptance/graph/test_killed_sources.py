@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 
 import pytest
-from tests.graph_stages import Count, DyingOnce, Numbered, Pause, RaisingOnce, Read, Renew
+from tests.graph_stages import Count, Dying, DyingOnce, Numbered, Pause, RaisingOnce, Read, Renew
 from tests.graph_witness import Notes, processes_of, segments_of, until
 from tests.lengths import short_or_long
 
@@ -108,6 +108,17 @@ def test_a_live_source_whose_process_dies_begins_a_new_epoch_with_fresh_stages(g
     assert read == [*range(first), *range(60)]
     assert [data["count"] for data in notes.data("cam")] == [*range(1, first + 1), *range(1, 61)]
     assert report.streams["cam"].restarts == 1
+
+
+def test_a_live_source_that_must_not_be_opened_again_ends_with_its_process(graphs):
+    notes = Notes()
+    cam = StreamSpec(Dying(30, name="cam", live=True), mode="every-frame", restart="never")
+    report = graphs.run([Read(), Count()], [cam, Numbered("good", 120)], [notes])
+
+    assert report.streams["cam"].restarts == 0
+    assert "its restart policy is 'never'" in str(report.streams["cam"].error)
+    assert notes.seqs("cam") == list(range(report.streams["cam"].admitted))
+    assert notes.seqs("good") == list(range(120))
 
 
 def test_processes_that_were_killed_leave_no_memory_while_the_graph_goes_on(graphs):
