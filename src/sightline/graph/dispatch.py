@@ -1,15 +1,16 @@
 """Which handler gets which work: credit, turns between streams, overload, and second attempts.
 
 A handler is given work only as far as it has credit, so that nothing waits behind a slow frame
-while another handler is idle. Works whose frames have been begun go first; then streams take turns;
-within a stream the oldest goes first. It knows no sockets, threads or clocks: time is an argument.
+while another handler is idle. Works whose frames have been begun go first; then the stream whose
+last turn was longest ago; within a stream the oldest goes first. It knows no sockets, threads or
+clocks: time is an argument.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from sightline.graph.modes import Mode
@@ -70,27 +71,33 @@ class _Queue(Generic[W]):
     __slots__ = (
         "is_closed",
         "is_in_line",
-        "is_live",
         "keeps_newest",
+        "last_turn",
         "line",
         "staleness_ns",
         "works",
     )
 
     def __init__(self, line: deque[_Queue[W]], policy: StreamPolicy, *, urgent: bool) -> None:
-        self.line = line  # the queues that take turns
+        self.line = line  # the queues that take turns, by their last ones
         self.is_in_line = False
+        self.last_turn = 0  # counted over all queues
         self.is_closed = False
-        self.is_live = policy.mode is not Mode.EVERY_FRAME
         self.keeps_newest = policy.mode is Mode.FRESHEST and not urgent
         may_be_stale = policy.mode is Mode.AUTO and not urgent
         self.staleness_ns = round(policy.staleness_s * 1e9) if may_be_stale else None
         self.works: deque[_Entry[W]] = deque()
 
     def stand_in_line(self) -> None:
+        """Wait for a turn, before those that had theirs later."""
         if not self.is_in_line:
             self.is_in_line = True
-            self.line.append(self)
+            insort(self.line, self, key=attrgetter("last_turn"))
+
+    def take_turn(self, turn: int) -> None:
+        """Go from the head of the line to its end."""
+        self.last_turn = turn
+        self.line.rotate(-1)
 
     def close(self) -> list[W]:
         self.is_closed = True
@@ -108,14 +115,17 @@ class _Entry(NamedTuple, Generic[W]):
 class _Stream(NamedTuple, Generic[W]):
     new: _Queue[W]
     urgent: _Queue[W]
+    is_timely: bool
 
 
 class Dispatcher(Generic[W]):
     """Queues of works by stream, and what each handler holds.
 
     A handler holds at most `capacity` works, so that the next one is there when it is done with
-    one; twice as many if its mean service time is below 0.5 ms. Of a live stream (one that drops
-    frames) it is given nothing to lie waiting unless its mean service time is below 2 ms.
+    one; twice as many if its mean service time is below 0.5 ms. As long as there is a stream whose
+    frames have their time (it drops frames, or is paced), nothing is given to lie waiting, of any
+    stream, unless that mean is below 2 ms. So a frame of a stream that takes less than its share
+    waits for works at hand only.
 
     A work that a handler may have died of is given out alone, so that it blames no other.
     """
@@ -125,7 +135,9 @@ class Dispatcher(Generic[W]):
             raise ValueError(f"max_attempts must be 1 or more, but is {max_attempts}")
         self._max_attempts = max_attempts
         self._tickets = 0
+        self._timely = 0  # streams whose frames have their time
         self._streams: dict[str, _Stream[W]] = {}
+        self._turns = 0
         self._urgent: deque[_Queue[W]] = deque()
         self._new: deque[_Queue[W]] = deque()
         self._roster: Roster[_Entry[W]] = Roster()
@@ -141,7 +153,9 @@ class Dispatcher(Generic[W]):
         self._streams[stream] = _Stream(
             new=_Queue(self._new, policy, urgent=False),
             urgent=_Queue(self._urgent, policy, urgent=True),
+            is_timely=policy.is_timely,
         )
+        self._timely += policy.is_timely
 
     def remove_stream(self, stream: str) -> list[W]:
         """Drop a stream: its queued works are returned, never to be given out.
@@ -150,6 +164,7 @@ class Dispatcher(Generic[W]):
         """
         gone = self._of(stream)
         del self._streams[stream]
+        self._timely -= gone.is_timely
         return gone.urgent.close() + gone.new.close()
 
     def submit(self, work: W) -> list[Drop[W]]:
@@ -194,7 +209,8 @@ class Dispatcher(Generic[W]):
             ValueError: Its stream is unknown.
         """
         withdrawn: list[W] = []
-        for queue in self._of(work.stream):
+        stream = self._of(work.stream)
+        for queue in (stream.new, stream.urgent):
             left = deque(entry for entry in queue.works if entry.work.frame_key != work.frame_key)
             if len(left) < len(queue.works):
                 withdrawn += [e.work for e in queue.works if e.work.frame_key == work.frame_key]
@@ -278,8 +294,7 @@ class Dispatcher(Generic[W]):
     def assign(self, now_ns: int) -> tuple[list[tuple[bytes, W]], list[Drop[W]]]:
         """Give out as many works as credit allows.
 
-        If the work whose turn it is must wait, all wait: what may lie at a busy handler would
-        otherwise keep what may not from ever being given out.
+        If the work whose turn it is must wait, all wait.
 
         Returns:
             Handlers with their new works, in the order in which to send them; and works that are
@@ -291,14 +306,15 @@ class Dispatcher(Generic[W]):
             entry = queue.works[0]
             work = entry.work
             suspect = work.attempts > 0
-            handler = self._roster.free(live=queue.is_live, alone=suspect)
+            handler = self._roster.free(ahead=not self._timely, alone=suspect)
             if handler is None:
                 break
             queue.works.popleft()
             if queue.staleness_ns is not None and now_ns - work.captured_ns > queue.staleness_ns:
                 drops.append(Drop(work, "stale"))
                 continue
-            queue.line.rotate(-1)
+            self._turns += 1
+            queue.take_turn(self._turns)
             self._roster.give(handler, work.key, entry, alone=suspect)
             given.append((handler.name, work))
         return given, drops

@@ -28,6 +28,7 @@ class StreamPolicy:
     Attributes:
         mode: What happens to frames that have to wait.
         staleness_s: In `Mode.AUTO`, the age in seconds above which a frame is not begun any more.
+        paced: Its frames come at times of their own, not as fast as they are taken.
 
     Raises:
         TypeError: `mode` is not a `Mode`.
@@ -36,6 +37,12 @@ class StreamPolicy:
 
     mode: Mode = Mode.EVERY_FRAME
     staleness_s: float = 0.5
+    paced: bool = False
+
+    @property
+    def is_timely(self) -> bool:
+        """Whether the age of its frames matters: it drops what is old, or is paced."""
+        return self.paced or self.mode is not Mode.EVERY_FRAME
 
     def __post_init__(self) -> None:
         if not isinstance(self.mode, Mode):

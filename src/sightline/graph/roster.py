@@ -27,8 +27,8 @@ class Handler(Generic[E]):
         name: Its name.
         batch: How many works it may have at hand at once.
         held: What it holds by key, oldest first.
-        credit: How many works it may hold if they are of streams that drop nothing.
-        live_credit: How many if they are of other streams; at most `credit`.
+        credit: How many works it may hold if some may lie waiting.
+        timely_credit: How many if they may only if it is quick; at most `credit`.
         place: Among the handlers of equal load; None if it is to get nothing.
     """
 
@@ -39,9 +39,9 @@ class Handler(Generic[E]):
         "batch",
         "credit",
         "held",
-        "live_credit",
         "name",
         "place",
+        "timely_credit",
     )
 
     def __init__(self, name: bytes, *, capacity: int, batch: int) -> None:
@@ -49,7 +49,7 @@ class Handler(Generic[E]):
         self.batch = batch
         self.held: dict[Hashable, E] = {}
         self.credit = self._capacity = capacity
-        self.live_credit = batch
+        self.timely_credit = batch
         self.place: _Handlers[E] | None = None
         self._timed = 0.0
         self._total_s = 0.0
@@ -68,7 +68,7 @@ class Handler(Generic[E]):
             self._timed /= 2
         mean = self._total_s / self._timed
         self.credit = self._capacity if mean >= _VERY_QUICK_S else 2 * self._capacity
-        self.live_credit = self.credit if mean < _QUICK_S else self.batch
+        self.timely_credit = self.credit if mean < _QUICK_S else self.batch
 
 
 _Handlers = OrderedDict[Handler[E], None]
@@ -78,7 +78,7 @@ class _Load(NamedTuple, Generic[E]):
     """Handlers that hold equally many works, longest so first."""
 
     open: _Handlers[E]  # may get any work
-    patient: _Handlers[E]  # may get works of streams that drop nothing
+    patient: _Handlers[E]  # may get works that may lie waiting
 
 
 class Roster(Generic[E]):
@@ -114,11 +114,11 @@ class Roster(Generic[E]):
             self._withdraw(handler)
         return handler
 
-    def free(self, *, live: bool, alone: bool) -> Handler[E] | None:
+    def free(self, *, ahead: bool, alone: bool) -> Handler[E] | None:
         """Name the handler that holds least and may get a work, of equals the longest so.
 
         Args:
-            live: The work is of a stream that drops frames.
+            ahead: The work may lie waiting at a handler that is not quick.
             alone: It is only given to a handler that holds nothing.
         """
         for load in self._loads:
@@ -126,7 +126,7 @@ class Roster(Generic[E]):
                 return next(iter(load.open))
             if alone:
                 return None
-            if load.patient and not live:
+            if load.patient and ahead:
                 return next(iter(load.patient))
         return None
 
@@ -153,7 +153,7 @@ class Roster(Generic[E]):
         """Put a handler behind the others that hold as much, if it may hold more."""
         self._withdraw(handler)
         held = len(handler.held)
-        if held < handler.live_credit:
+        if held < handler.timely_credit:
             handler.place = self._loads[held].open
         elif held < handler.credit:
             handler.place = self._loads[held].patient

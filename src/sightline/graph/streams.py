@@ -205,7 +205,8 @@ class StreamState:
         """Take the wished policy, or the one that fits the source."""
         usual = Mode.AUTO if self.is_live else Mode.EVERY_FRAME
         mode = usual if self.spec.mode is None else Mode(self.spec.mode)
-        return StreamPolicy(mode=mode, staleness_s=self.spec.staleness_s)
+        paced = self.is_live or self.spec.rate is not None
+        return StreamPolicy(mode=mode, staleness_s=self.spec.staleness_s, paced=paced)
 
     def wants_restart(self, *, failed: bool) -> bool:
         """Decide whether a source that ended is to be opened anew."""

@@ -57,6 +57,14 @@ def dispatcher():
     return dispatcher
 
 
+@pytest.fixture
+def files():
+    """A dispatcher of streams whose frames may lie waiting."""
+    dispatcher = Dispatcher()
+    dispatcher.add_stream("file", StreamPolicy())
+    return dispatcher
+
+
 def submit(dispatcher, *keys, **facts):
     for key in keys:
         assert dispatcher.submit(Work(key, **facts)) == []
@@ -84,12 +92,12 @@ def test_work_waits_until_a_handler_joins(dispatcher):
     assert given(dispatcher) == [(b"a", 1)]
 
 
-def test_idle_handlers_come_before_second_works(dispatcher):
-    dispatcher.join(b"a")
-    dispatcher.join(b"b")
-    submit(dispatcher, 1, 2, 3, 4, 5)
-    assert given(dispatcher) == [(b"a", 1), (b"b", 2), (b"a", 3), (b"b", 4)]
-    assert given(dispatcher) == []
+def test_idle_handlers_come_before_second_works(files):
+    files.join(b"a")
+    files.join(b"b")
+    submit(files, 1, 2, 3, 4, 5)
+    assert given(files) == [(b"a", 1), (b"b", 2), (b"a", 3), (b"b", 4)]
+    assert given(files) == []
 
 
 def test_of_idle_handlers_the_longest_idle_is_next(dispatcher):
@@ -104,14 +112,12 @@ def test_of_idle_handlers_the_longest_idle_is_next(dispatcher):
 
 
 @pytest.mark.parametrize(("busy_s", "held"), [(0.01, 2), (0.001, 2), (0.0001, 4)])
-def test_a_handler_holds_two_frames_of_a_file_and_four_if_it_is_very_quick(
-    dispatcher, busy_s, held
-):
-    dispatcher.join(b"a")
-    teach(dispatcher, b"a", busy_s)
-    submit(dispatcher, *range(9))
-    assert given(dispatcher) == [(b"a", key) for key in range(held)]
-    assert [work.key for work in dispatcher.outstanding(b"a")] == list(range(held))
+def test_a_handler_holds_two_frames_of_a_file_and_four_if_it_is_very_quick(files, busy_s, held):
+    files.join(b"a")
+    teach(files, b"a", busy_s)
+    submit(files, *range(9))
+    assert given(files) == [(b"a", key) for key in range(held)]
+    assert [work.key for work in files.outstanding(b"a")] == list(range(held))
 
 
 @pytest.mark.parametrize(("busy_s", "held"), [(0.01, 1), (0.001, 2), (0.0001, 4)])
@@ -127,6 +133,8 @@ def test_a_handler_of_batches_is_given_whole_batches(dispatcher):
     teach(dispatcher, b"a", 0.01)
     submit(dispatcher, *range(9), stream="cam")
     assert len(given(dispatcher)) == 3
+    dispatcher.remove_stream("cam")
+    dispatcher.remove_stream("door")
     submit(dispatcher, *range(10, 19), urgent=True)
     assert len(given(dispatcher)) == 3
 
@@ -162,6 +170,61 @@ def test_a_file_does_not_keep_a_slow_handler_from_a_live_stream(dispatcher):
         if (b"a", "live") in given(dispatcher):
             break
     assert key <= 2
+
+
+@pytest.mark.parametrize(
+    "policy", [LIVE, StreamPolicy(mode=Mode.FRESHEST), StreamPolicy(paced=True)]
+)
+def test_nothing_lies_waiting_at_a_slow_handler_as_long_as_frames_of_a_stream_have_their_time(
+    files, policy
+):
+    files.join(b"a")
+    teach(files, b"a", 0.02)
+    files.add_stream("timely", policy)
+    submit(files, *range(10))
+    assert given(files) == [(b"a", 0)]
+    submit(files, "timely", stream="timely")
+    assert given(files) == []
+    files.finish(b"a", 0, busy_s=0.02)
+    assert given(files) == [(b"a", "timely")]
+    files.remove_stream("timely")
+    assert given(files) == [(b"a", 1)]
+
+
+@pytest.mark.parametrize("others", [1, 2, 5])
+def test_a_stream_that_takes_less_than_its_share_waits_for_works_at_hand_only(dispatcher, others):
+    for number in range(others):
+        dispatcher.add_stream(f"other {number}", StreamPolicy())
+        submit(dispatcher, *[(number, seq) for seq in range(100)], stream=f"other {number}")
+    handlers = (b"a", b"b", b"c")
+    for handler in handlers:
+        dispatcher.join(handler)
+    given(dispatcher)
+    for turn in range(40):
+        if turn % 8 == 7:
+            submit(dispatcher, turn, stream="cam")
+        handler = handlers[turn % 3]
+        (work,) = dispatcher.outstanding(handler)
+        dispatcher.finish(handler, work.key, busy_s=0.01)
+        ((_, key),) = given(dispatcher)
+        assert (key == turn) is (turn % 8 == 7)
+
+
+@pytest.mark.parametrize("stream", ["cam", "door"])
+def test_a_stream_that_has_a_new_frame_at_every_turn_gets_no_more_than_its_share(
+    dispatcher, stream
+):
+    submit(dispatcher, *range(100))
+    dispatcher.join(b"a")
+    turns = Counter()
+    for turn in range(40):
+        submit(dispatcher, ("flood", turn), stream=stream)
+        ((_, key),) = given(dispatcher)
+        turns[key == ("flood", turn)] += 1
+        dispatcher.finish(b"a", key, busy_s=0.01)
+        while dispatcher.queued(stream):
+            dispatcher.drop_oldest(stream, "late")
+    assert turns == {True: 20, False: 20}
 
 
 def test_urgent_work_comes_before_new_work_of_every_stream(dispatcher):
@@ -241,42 +304,42 @@ def test_what_is_not_outstanding_at_a_handler_cannot_be_finished_there(dispatche
     assert dispatcher.finish(b"a", 1) is None
 
 
-def test_the_works_of_handlers_that_leave_are_queued_again_in_their_old_order(dispatcher):
+def test_the_works_of_handlers_that_leave_are_queued_again_in_their_old_order(files):
     for handler in (b"a", b"b"):
-        dispatcher.join(handler)
-    submit(dispatcher, 1, 2, 3, 4, 5)
-    assert given(dispatcher) == [(b"a", 1), (b"b", 2), (b"a", 3), (b"b", 4)]
-    assert dispatcher.leave(b"a") == dispatcher.leave(b"b") == []
-    assert [dispatcher.drop_oldest("file", "").work.key for _ in range(5)] == [1, 2, 3, 4, 5]
+        files.join(handler)
+    submit(files, 1, 2, 3, 4, 5)
+    assert given(files) == [(b"a", 1), (b"b", 2), (b"a", 3), (b"b", 4)]
+    assert files.leave(b"a") == files.leave(b"b") == []
+    assert [files.drop_oldest("file", "").work.key for _ in range(5)] == [1, 2, 3, 4, 5]
 
 
-def test_an_attempt_is_counted_only_for_the_work_in_process(dispatcher):
-    dispatcher.join(b"a")
-    submit(dispatcher, 1, 2)
-    given(dispatcher)
-    first, second = dispatcher.outstanding(b"a")
-    dispatcher.leave(b"a")
+def test_an_attempt_is_counted_only_for_the_work_in_process(files):
+    files.join(b"a")
+    submit(files, 1, 2)
+    given(files)
+    first, second = files.outstanding(b"a")
+    files.leave(b"a")
     assert (first.attempts, second.attempts) == (1, 0)
 
 
-def test_an_attempt_is_counted_for_each_work_of_a_batch_in_process(dispatcher):
-    dispatcher.join(b"a", capacity=4, batch=2)
-    submit(dispatcher, 1, 2, 3, 4)
-    given(dispatcher)
-    works = dispatcher.outstanding(b"a")
-    dispatcher.leave(b"a")
+def test_an_attempt_is_counted_for_each_work_of_a_batch_in_process(files):
+    files.join(b"a", capacity=4, batch=2)
+    submit(files, 1, 2, 3, 4)
+    given(files)
+    works = files.outstanding(b"a")
+    files.leave(b"a")
     assert [work.attempts for work in works] == [1, 1, 0, 0]
 
 
-def test_a_work_that_a_handler_may_have_died_of_is_given_out_alone(dispatcher):
-    dispatcher.join(b"a")
-    submit(dispatcher, 1, 2, 3)
-    given(dispatcher)
-    dispatcher.leave(b"a")
-    dispatcher.join(b"b")
-    assert given(dispatcher) == [(b"b", 1)]
-    dispatcher.finish(b"b", 1)
-    assert given(dispatcher) == [(b"b", 2), (b"b", 3)]
+def test_a_work_that_a_handler_may_have_died_of_is_given_out_alone(files):
+    files.join(b"a")
+    submit(files, 1, 2, 3)
+    given(files)
+    files.leave(b"a")
+    files.join(b"b")
+    assert given(files) == [(b"b", 1)]
+    files.finish(b"b", 1)
+    assert given(files) == [(b"b", 2), (b"b", 3)]
 
 
 def test_a_work_that_a_handler_may_have_died_of_waits_for_an_idle_handler(dispatcher):

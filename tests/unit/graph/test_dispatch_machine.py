@@ -23,6 +23,7 @@ STREAMS = {
     "cam": Mode.AUTO,
     "door": Mode.FRESHEST,
 }
+STREAM = st.integers(0, len(STREAMS) - 1)  # of those that there are
 
 
 @dataclass(eq=False)
@@ -49,18 +50,17 @@ class Node:
     held: list[Work] = field(default_factory=list)
     is_known: bool = False
 
-    def credit(self, stream):
-        is_live = STREAMS[stream] is not Mode.EVERY_FRAME
+    def credit(self, is_timely):
         if self.is_known and self.busy_s < 0.0005:
             return 2 * self.capacity
         if self.is_known and self.busy_s < 0.002:
             return self.capacity
-        return self.batch if is_live else self.capacity
+        return self.batch if is_timely else self.capacity
 
-    def may_get(self, work):
+    def may_get(self, work, is_timely):
         if work.attempts or any(held.attempts for held in self.held):
             return not self.held
-        return len(self.held) < self.credit(work.stream)
+        return len(self.held) < self.credit(is_timely)
 
 
 class Turns:
@@ -88,8 +88,10 @@ class Turns:
 
 
 class DispatcherRules(RuleBasedStateMachine):
-    @initialize()
-    def start(self):
+    @initialize(paced=st.sampled_from(["", "second"]), files_only=st.booleans())
+    def start(self, paced, files_only):
+        self.paced = paced
+        self.streams = ["file", "second"] if files_only else list(STREAMS)
         self.dispatcher = Dispatcher(max_attempts=MAX_ATTEMPTS)
         self.now_ns = 0
         self.submitted = 0
@@ -98,15 +100,22 @@ class DispatcherRules(RuleBasedStateMachine):
         self.nodes = {}
         self.joined = 0
         self.turns = {False: Turns(), True: Turns()}
-        for stream in STREAMS:
+        for stream in self.streams:
             self.add_stream(stream)
         for busy_s in (0.01, 0.0001):
             self.join(capacity=(2, 1), busy_s=busy_s)
 
     def add_stream(self, stream):
-        policy = StreamPolicy(mode=STREAMS[stream], staleness_s=STALENESS_NS * 1e-9)
+        policy = StreamPolicy(
+            mode=STREAMS[stream],
+            staleness_s=STALENESS_NS * 1e-9,
+            paced=stream == self.paced,
+        )
         self.dispatcher.add_stream(stream, policy)
         self.queues |= {(stream, False): [], (stream, True): []}
+
+    def may_get(self, node, work):
+        return node.may_get(work, is_timely=bool(self.paced) or "cam" in self.streams)
 
     def waiting(self, urgent):
         return [s for (s, is_urgent), queue in self.queues.items() if queue and is_urgent == urgent]
@@ -115,8 +124,12 @@ class DispatcherRules(RuleBasedStateMachine):
         for urgent, turns in self.turns.items():
             turns.note(self.waiting(urgent))
 
-    @rule(stream=st.sampled_from(list(STREAMS)), urgent=st.booleans(), count=st.integers(1, 4))
+    def name(self, number):
+        return self.streams[number % len(self.streams)]
+
+    @rule(stream=STREAM, urgent=st.booleans(), count=st.integers(1, 4))
     def submit(self, stream, urgent, count):
+        stream = self.name(stream)
         for _ in range(count):
             self.submitted += 1
             work = Work(self.submitted, stream, self.now_ns, urgent)
@@ -177,8 +190,9 @@ class DispatcherRules(RuleBasedStateMachine):
         if key not in [work.key for work in self.nodes[name].held]:
             assert self.dispatcher.finish(name, key) is None
 
-    @rule(stream=st.sampled_from(list(STREAMS)))
+    @rule(stream=STREAM)
     def drop_oldest(self, stream):
+        stream = self.name(stream)
         queue = self.queues[stream, False]
         oldest = queue.pop(0) if queue else None
         assert self.dispatcher.oldest_queued(stream) is oldest
@@ -197,8 +211,9 @@ class DispatcherRules(RuleBasedStateMachine):
         self.over += 1
         self.note()
 
-    @rule(stream=st.sampled_from(list(STREAMS)))
+    @rule(stream=STREAM)
     def replace_stream(self, stream):
+        stream = self.name(stream)
         queued = self.queues[stream, True] + self.queues[stream, False]
         assert self.dispatcher.remove_stream(stream) == queued
         self.over += len(queued)
@@ -232,8 +247,8 @@ class DispatcherRules(RuleBasedStateMachine):
         assert queue[0] is work, "within a stream, the oldest goes first"
         assert work.urgent or not self.waiting(urgent=True), "urgent works go first"
         assert STREAMS[work.stream] is not Mode.AUTO or not self.is_stale(work)
-        assert node.may_get(work), "credit is never exceeded"
-        fewest = min(len(n.held) for n in self.nodes.values() if n.may_get(work))
+        assert self.may_get(node, work), "credit is never exceeded"
+        fewest = min(len(n.held) for n in self.nodes.values() if self.may_get(n, work))
         assert len(node.held) == fewest, "the handler that holds least goes first"
         self.turns[work.urgent].check(work.stream, self.waiting(work.urgent))
         queue.pop(0)
@@ -245,11 +260,11 @@ class DispatcherRules(RuleBasedStateMachine):
         if heads:
             assert all(node.held for node in self.nodes.values())
             for node in self.nodes.values():
-                assert not all(node.may_get(head) for head in heads)
+                assert not all(self.may_get(node, head) for head in heads)
 
     @invariant()
     def everything_is_where_the_model_has_it(self):
-        for stream in STREAMS:
+        for stream in self.streams:
             queued = len(self.queues[stream, False]) + len(self.queues[stream, True])
             assert self.dispatcher.queued(stream) == queued
         for name, node in self.nodes.items():
@@ -270,7 +285,7 @@ class DispatcherRules(RuleBasedStateMachine):
                 assert self.dispatcher.finish(b"last", work.key) is work
             rounds += 1
             assert rounds <= self.submitted
-        assert not any(self.dispatcher.queued(stream) for stream in STREAMS)
+        assert not any(self.dispatcher.queued(stream) for stream in self.streams)
 
 
 TestDispatcherRules = DispatcherRules.TestCase

@@ -32,11 +32,11 @@ class FakeChildren:
 class Rig:
     """One stream, whose source delivers 10 frames per second and then ends in some way."""
 
-    def __init__(self, *, live=False, restart=None):
+    def __init__(self, *, live=False, **wishes):
         self.source = Numbered("cam", live=live)
         self.children = FakeChildren()
         self.inlets = Inlets(self.children, OPTIONS)
-        self.state = self.inlets.open(StreamSpec(self.source, restart=restart))
+        self.state = self.inlets.open(StreamSpec(self.source, **wishes))
         self.now_s = 100.0
 
     def deliver(self, frames):
@@ -156,3 +156,13 @@ def test_a_source_that_ends_with_an_error_and_is_opened_again_is_warned_of(caplo
     rig.deliver(3)
     rig.end(OSError("the cable was pulled"))
     assert "the cable was pulled" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("live", "rate", "paced"),
+    [(False, None, False), (False, "native", True), (False, 25.0, True), (True, None, True)],
+)
+def test_the_frames_of_a_camera_or_at_a_rate_come_at_times_of_their_own(live, rate, paced):
+    rig = Rig(live=live, rate=rate, mode="every-frame")
+    rig.deliver(1)
+    assert rig.state.policy.paced is rig.state.policy.is_timely is paced

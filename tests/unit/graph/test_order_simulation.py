@@ -231,3 +231,44 @@ def test_under_overload_no_frame_is_older_than_the_budget_and_one_processing_tim
                 ages += [now_ns - released.captured_ns] if shown else []
     assert budget_ns <= max(ages) <= budget_ns + busy_ns
     assert len(ages) == pytest.approx(1000, rel=0.05)
+
+
+def ages_beside(others, *, seconds):
+    """Ages of the frames of a camera of 50 frames/s, when three handlers need 4 ms for a frame."""
+    dispatcher, busy, ages, submitted = Dispatcher(), [], [], 0
+    for stream, policy in {"paced": StreamPolicy(paced=True), **others}.items():
+        dispatcher.add_stream(stream, policy)
+    for handler in (b"a", b"b", b"c"):
+        dispatcher.join(handler)
+    for now_ns in range(0, seconds * 1000 * MS, MS // 4):
+        while busy and busy[0][0] <= now_ns:
+            ended_ns, _, handler, work = heappop(busy)
+            dispatcher.finish(handler, work.key, busy_s=0.004)
+            ages += [ended_ns - work.captured_ns] if work.stream == "paced" else []
+        due = [] if now_ns % (20 * MS + MS // 4) else ["paced"]
+        for stream in due + [name for name in others if not dispatcher.queued(name)]:
+            submitted += 1
+            work = Work((stream, submitted, 0), stream, submitted, now_ns, urgent=False)
+            dispatcher.submit(work)
+        for handler, work in dispatcher.assign(now_ns)[0]:
+            begins_ns = max([now_ns] + [ends for ends, _, at, _ in busy if at == handler])
+            submitted += 1
+            heappush(busy, (begins_ns + 4 * MS, submitted, handler, work))
+    return ages
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"file": StreamPolicy()},
+        {f"file {number}": StreamPolicy() for number in range(10)},
+        {"flood": StreamPolicy(mode=Mode.AUTO)},
+        {"flood": StreamPolicy(mode=Mode.FRESHEST)},
+        {"file": StreamPolicy(), "flood": StreamPolicy(mode=Mode.AUTO)},
+    ],
+    ids=["a file", "ten files", "a flood", "a flood of fresh frames", "both"],
+)
+def test_beside_streams_at_full_speed_a_paced_frame_waits_for_one_work_at_hand(others):
+    ages = ages_beside(others, seconds=20)
+    assert len(ages) >= 980
+    assert max(ages[100:]) <= 2 * 4 * MS
