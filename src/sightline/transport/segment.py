@@ -49,6 +49,7 @@ _MAGIC = b"SIGHTSHM"
 _VERSION = 1
 _GENERATIONS_AT = 64
 _NAME = re.compile(r"sightline-[A-Za-z0-9._-]{1,200}")
+_RUN = re.compile(r"sightline-[0-9a-f]{12}-")
 # Pages are touched when they are mapped: the first frames must not pay for page faults.
 _MAP_FLAGS = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
 _UINT8 = np.dtype(np.uint8)
@@ -94,14 +95,19 @@ def free_bytes() -> int:
     return figures.f_bavail * figures.f_frsize
 
 
-def check_room(slots: int, slot_bytes: int) -> None:
+def check_room(slots: int, slot_bytes: int, *, name: str = "") -> None:
     """Make sure that there is memory for a segment now; nothing is taken yet.
+
+    Args:
+        slots: Number of slots.
+        slot_bytes: Bytes that each slot must hold.
+        name: Name of the segment, from which is known what its run holds already.
 
     Raises:
         SharedMemoryError: There is not enough.
     """
     if required_bytes(slots, slot_bytes) > free_bytes():
-        raise _too_little(slots, slot_bytes)
+        raise _too_little(slots, slot_bytes, name)
 
 
 def unlink_segments(prefix: str) -> list[str]:
@@ -171,7 +177,7 @@ class Segment:
         if slots < 1 or slot_bytes < 1:
             raise ValueError(f"slots and slot_bytes must be 1 or more, not {slots}, {slot_bytes}")
         path, size = _path_of(name), required_bytes(slots, slot_bytes)
-        check_room(slots, slot_bytes)
+        check_room(slots, slot_bytes, name=name)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600)
         except OSError as error:
@@ -182,7 +188,7 @@ class Segment:
         except OSError as error:
             path.unlink()
             if error.errno == errno.ENOSPC:
-                raise _too_little(slots, slot_bytes) from error
+                raise _too_little(slots, slot_bytes, name) from error
             raise _unusable(name, error) from error
         finally:
             os.close(descriptor)
@@ -309,14 +315,24 @@ def _read_header(descriptor: int, name: str) -> tuple[int, int]:
     )
 
 
-def _too_little(slots: int, slot_bytes: int) -> SharedMemoryError:
-    needed = required_bytes(slots, slot_bytes)
+def _too_little(slots: int, slot_bytes: int, name: str) -> SharedMemoryError:
+    needed, held = required_bytes(slots, slot_bytes), _held_beside(name)
+    beside = f" beside {held:,} that the streams of this run hold already" if held else ""
     return SharedMemoryError(
         f"{slots} slots of {slot_bytes:,} bytes need {needed:,} bytes of shared memory, but "
-        f"{free_bytes():,} are free in {segment_folder()}; use fewer handlers, a smaller window "
-        "(window_bytes; on the command line --window-bytes), or more shared memory (in a "
-        "container: --shm-size)"
+        f"{free_bytes():,} are free in {segment_folder()}{beside}; use a smaller window for every "
+        "stream (window_bytes; on the command line --window-bytes), fewer handlers, or more shared "
+        "memory (in a container: --shm-size)"
     )
+
+
+def _held_beside(name: str) -> int:
+    """Count the bytes of all segments of the run that a segment is of, as its name says."""
+    run, held = _RUN.match(name), 0
+    for path in segment_folder().glob(f"{run[0]}*") if run else ():
+        with suppress(FileNotFoundError):  # it is gone by now
+            held += path.stat().st_size
+    return held
 
 
 def _unusable(name: str, error: OSError) -> SharedMemoryError:

@@ -144,6 +144,21 @@ def test_too_little_shared_memory_is_reported_with_the_figure_needed(name):
     assert not (segment_folder() / name).exists()
 
 
+def test_too_little_shared_memory_is_reported_with_what_the_run_holds_already(monkeypatch):
+    run = f"sightline-{secrets.token_hex(6)}"
+    try:
+        held = [Segment.create(f"{run}-{n}", slots=4, slot_bytes=5000) for n in ("a-in", "a-out")]
+        monkeypatch.setattr("sightline.transport.segment.free_bytes", lambda: 1000)
+        with pytest.raises(SharedMemoryError) as caught:
+            Segment.create(f"{run}-b-in", slots=8, slot_bytes=5000)
+    finally:
+        unlink_segments(run)
+
+    held_bytes = len(held) * required_bytes(4, 5000)
+    expected = f"1,000 are free in {segment_folder()} beside {held_bytes:,} that the streams of"
+    assert expected in str(caught.value)
+
+
 def test_shared_memory_that_is_taken_in_between_is_reported_the_same(name, monkeypatch):
     figures = os.statvfs(segment_folder())
     monkeypatch.setattr("sightline.transport.segment.free_bytes", lambda: 2**62)
