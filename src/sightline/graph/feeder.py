@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 __all__ = ["Feeder", "FeederOptions", "run_feeder"]
 
 _WAIT_S = 1.0
+_LEAST_S = 0.001
+"""A source whose frames are dropped is read no faster, if it does not wait for anything itself: it
+would take a processor from those that do the work. No camera is as fast."""
 _MOST_SPARE = 4
 _SPARE_BYTES = 4 * 2**20
 """Small frames have a few slots more, so that processes need not wait for each other at every one;
@@ -212,8 +215,9 @@ class Feeder:
             self._shift_from(frame)
             while (wait_s := pace.due_in_s(frame)) > 0:
                 self._listen(wait_s)
-            self._admit(frame, time.monotonic_ns())
-            self._listen(0)
+            is_dropped = not self._admit(frame, time.monotonic_ns())
+            ahead_s = _LEAST_S - (time.perf_counter() - started)
+            self._listen(ahead_s if is_dropped else 0)
 
     def _shift_from(self, first: Frame) -> None:
         """Find out how far the timestamps of the source are moved, from its first frame."""
@@ -221,8 +225,8 @@ class Feeder:
         if self._shift is None and starts_s is not None:
             self._shift = math.ceil(starts_s / first.time_base) - first.pts
 
-    def _admit(self, frame: Frame, captured_ns: int) -> None:
-        """Copy a frame into a slot and tell the hub; drop it if the mode is to drop."""
+    def _admit(self, frame: Frame, captured_ns: int) -> bool:
+        """Copy a frame into a slot and tell the hub; False: it is dropped, as the mode says."""
         slots = self._slots
         assert slots is not None  # made when the stream was announced
         image = frame.image
@@ -243,6 +247,7 @@ class Feeder:
             message = Admit(about, None, None, "no free slot")
         self._send(message)
         self._seq += 1
+        return taken is not None
 
     def _acquire(self, slots: FrameSlots, nbytes: int) -> tuple[SlotRef, SlotRef | None] | None:
         """Take the slots for a frame; wait for them, or return None if the mode is to drop.
