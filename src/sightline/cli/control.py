@@ -272,7 +272,7 @@ def _ps_row(run: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _table(account: dict[str, Any]) -> str:
-    head = ("stream", "frames", "frames/s", "under way", "dropped", "failed", "restarts")
+    head = ("stream", "frames", "frames/s", "under way", "queued", "dropped", "failed", "restarts")
     rows: list[tuple[str, ...]] = [head]
     for name, stream in account["streams"].items():
         rows.append(
@@ -281,6 +281,7 @@ def _table(account: dict[str, Any]) -> str:
                 str(stream["frames"]),
                 f"{stream['rate']:.1f}",
                 f"{account['under_way'].get(name, 0)}/{account['window'].get(name, 0)}",
+                str(account["queued"].get(name, 0)),
                 str(sum(drop["frames"] for drop in stream["drops"])),
                 str(sum(stream["failures"].values())),
                 str(stream["restarts"]),

@@ -161,6 +161,11 @@ def _stream_gauges(stats: Stats) -> Iterator[Metric]:
     for key, name, text in (
         ("under_way", "sightline_in_flight_frames", "Frames under way."),
         ("window", "sightline_window_frames", "Frames that may be under way."),
+        (
+            "queued",
+            "sightline_queued_works",
+            "Frames, or objects of them, that wait for a handler.",
+        ),
     ):
         family = GaugeMetricFamily(name, text, labels=["stream"])
         for stream, frames in stats.get(key, {}).items():

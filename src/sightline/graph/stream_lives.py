@@ -279,6 +279,7 @@ class StreamLives:
         return {
             "under_way": under_way,
             "window": {name: streams[name].window for name in under_way},
+            "queued": {name: self._traffic.queued(name) for name in under_way},
             "replacing": {
                 state.name: {
                     "place": replacement.spec.place,

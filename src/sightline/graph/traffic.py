@@ -175,6 +175,10 @@ class Traffic:
             record.step += 1
             self._advance(record)
 
+    def queued(self, stream: str) -> int:
+        """Count the frames of a stream, or objects of them, that wait for a handler."""
+        return self._dispatcher.queued(stream) if stream in self._streams else 0
+
     def drop_waiting(self, state: StreamState, reason: str) -> None:
         """Drop the frames of a stream that no handler has begun."""
         while (drop := self._dispatcher.drop_oldest(state.name, reason)) is not None:

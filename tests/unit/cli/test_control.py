@@ -38,13 +38,14 @@ def account(**streams):
         "streams": streams,
         "under_way": {"north": 5},
         "window": {"north": 6},
+        "queued": {"north": 2},
     }
 
 
 def test_the_table_shows_every_hop_and_how_full_the_window_is():
     shown = _table(account(north=stream(process=PROCESS, age=AGE), south=stream())).splitlines()
     assert "4 handlers, 1 replaced" in shown[0]
-    assert shown[2].split() == ["north", "9", "30.0", "5/6", "2", "1", "3"]
+    assert shown[2].split() == ["north", "9", "30.0", "5/6", "2", "2", "1", "3"]
     assert shown[5] == "p50/p95/p99 in ms since the start"
     hops = ["stream", "admit", "wait", "process", "return", "order", "finish", "age"]
     assert shown[6].split() == hops

@@ -24,7 +24,7 @@ def account(name="north"):
     for milliseconds in range(1, 91):
         stream.hops["age"].add(milliseconds / 1000)
     report = GraphReport(streams={name: stream}, handlers=4, handler_restarts=2, duplicates=5)
-    return {**report.as_dict(), "under_way": {name: 6}, "window": {name: 12}}
+    return {**report.as_dict(), "under_way": {name: 6}, "window": {name: 12}, "queued": {name: 4}}
 
 
 def samples(stats):
@@ -49,6 +49,7 @@ def samples(stats):
         ("handlers", {}, 4),
         ("in_flight_frames", {"stream": "north"}, 6),
         ("window_frames", {"stream": "north"}, 12),
+        ("queued_works", {"stream": "north"}, 4),
         ("latency_seconds_count", {"stream": "north", "hop": "age"}, 90),
     ],
 )
