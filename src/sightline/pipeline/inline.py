@@ -122,8 +122,8 @@ class InlineRun:
         with ExitStack() as stack:
             shared, ordered = self._rows(stack)
             reader = _Reader(self._source, shared, window=window, times=self.report.steps)
-            reader.start()
             stack.push(at_end(reader.close))
+            reader.start()
             for outcome in reader.outcomes(stop):
                 frame = self.report.settle(
                     ordered.proceed(outcome), max_failures=self._options.max_failures
@@ -169,13 +169,13 @@ class _Reader:
         self._thread.start()
 
     def close(self) -> None:
-        """End the threads, and close the source."""
+        """End the threads, and close the source; also if Ctrl-C came before they were begun."""
         self._stopping.set()
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._pool.shutdown, wait=True, cancel_futures=True)
+            if self._thread.is_alive():
+                stack.callback(self._thread.join)
             self._source.close()
-        finally:
-            self._thread.join()
-            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def outcomes(self, stop: threading.Event | None) -> Iterator[Outcome]:
         """Yield the outcome of every frame in order, until the source ends or `stop` is set.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from queue import Full, Queue
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["WriteBehind"]
 
 _POLL_S = 0.1
+_PATIENCE_S = 5.0
+"""How long Ctrl-C waits for the frame at hand to be written."""
 
 
 class WriteBehind:
@@ -43,6 +45,8 @@ class WriteBehind:
         self._times = times
         self._queue: Queue[Frame | None] = Queue(window)
         self._accepted = 0
+        self._is_given_up = False
+        self._has_ended = threading.Event()  # a thread whose `join` Ctrl-C ended seems to be dead
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="sightline-writer", daemon=True)
 
@@ -51,6 +55,7 @@ class WriteBehind:
             for _, sink in self._sinks:
                 sink.open(self._stream)
                 stack.push(at_end(sink.discard))
+            stack.push(at_end(partial(self._queue.put, None)))  # Ctrl-C may come while it starts
             self._thread.start()
             stack.pop_all()
         return self
@@ -76,38 +81,53 @@ class WriteBehind:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._end_thread()
         in_vain = error is not None and self._accepted == 0
         with ExitStack() as stack:
             for name, sink in reversed(self._sinks):
-                end = sink.discard if in_vain else partial(self._close, name, sink)
+                end = partial(self._discard if in_vain else self._close, name, sink)
                 stack.push(at_end(end, after=error))
-            if error is not self._error:
-                stack.push(at_end(self._check, after=error))
+            stack.push(at_end(partial(self._check, known=error), after=error))
+            self._end_thread()
 
-    def _check(self) -> None:
-        """Raise what a sink failed with while it was written to."""
-        if self._error is not None:
+    def _check(self, *, known: BaseException | None = None) -> None:
+        """Raise what a sink failed with while it was written to, unless that is known."""
+        if self._error is not None and self._error is not known:
             raise self._error
 
     def _end_thread(self) -> None:
-        while self._thread.is_alive():
-            try:
-                self._queue.put(None, timeout=_POLL_S)
-            except Full:
-                continue
-            self._thread.join()
+        """Let the thread write what is queued, and end it; after Ctrl-C, the frame at hand only."""
+        is_told = False
+        try:
+            while not self._has_ended.wait(_POLL_S if is_told else 0):
+                with suppress(Full):
+                    if not is_told:
+                        self._queue.put(None, timeout=_POLL_S)
+                        is_told = True
+        except BaseException:
+            self._is_given_up = True
+            with suppress(Full):
+                self._queue.put_nowait(None)
+            self._has_ended.wait(_PATIENCE_S)
+            raise
+        self._thread.join()
 
     def _close(self, name: str, sink: Sink) -> None:
-        with self._times.measure(name):
-            sink.close()
+        if self._has_ended.is_set():  # or else it is in a sink, and stuck
+            with self._times.measure(name):
+                sink.close()
+
+    def _discard(self, _name: str, sink: Sink) -> None:
+        if self._has_ended.is_set():
+            sink.discard()
 
     def _write(self) -> None:
         name = "a sink"
         try:
-            while (frame := self._queue.get()) is not None:
+            while (frame := self._queue.get()) is not None and not self._is_given_up:
                 for name, sink in self._sinks:
                     with self._times.measure(name):
                         sink.write(frame)
         except BaseException as raised:  # noqa: BLE001 - thread boundary: raised by put() or __exit__
             self._error = error_from(raised, OutputError, by=name)
+        finally:
+            self._has_ended.set()

@@ -1,14 +1,19 @@
 """Writing behind: errors of sinks, in whatever form they come, and what is left of outputs."""
 
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import sightline as sl
 from sightline.errors import OutputError, StageError
+from sightline.pipeline import write_behind
 from sightline.pipeline.pipeline import Pipeline
+from sightline.pipeline.report import StepTimes
 from sightline.pipeline.stage import Stage
+from sightline.pipeline.write_behind import WriteBehind
 from sightline.testing.sink import ListSink
 from sightline.testing.source import ListSource
 
@@ -69,6 +74,14 @@ def run(folder, sink, stage=None):
     """Run with a sink between two files."""
     files = [sl.JsonlFile(folder / f"{{stream}}-{name}.jsonl") for name in "ab"]
     Pipeline([stage or Passing()]).run(ListSource(IMAGES), [files[0], sink, files[1]])
+
+
+def until(condition):
+    """Wait for something."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def left(folder):
@@ -141,3 +154,62 @@ def test_a_sink_that_cannot_be_discarded_does_not_hide_why_another_could_not_be_
     with pytest.raises(OutputError, match="no permission"):
         Pipeline([Passing()]).run(ListSource(IMAGES), [output, jammed, locked])
     assert left(tmp_path) == {}
+
+
+def interrupt():
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+
+def put_all(writer, source):
+    with writer:
+        for frame in source.frames():
+            writer.put(frame)
+
+
+class Interrupting(ListSink):
+    """Interrupts whoever waits for the writer, at frame 2, and goes on when that was noticed."""
+
+    def write(self, frame):
+        super().write(frame)
+        if frame.seq == 2:
+            until(lambda: self.writer._queue.qsize() == 3)  # two frames, and that no more will come
+            interrupt()
+            until(lambda: self.writer._is_given_up)
+
+
+def test_an_interrupt_while_the_rest_is_written_completes_outputs_for_what_was(tmp_path):
+    source, sink = ListSource(IMAGES[:5]), Interrupting()
+    output = sl.JsonlFile(tmp_path / "a.jsonl")
+    sink.writer = WriteBehind([sink, output], source.info, window=9, times=StepTimes())
+    with pytest.raises(KeyboardInterrupt):
+        put_all(sink.writer, source)
+    assert [frame.seq for frame in sink.frames] == [0, 1, 2]
+    assert not sink.is_open
+    assert left(tmp_path) == {"a.jsonl": 3}
+
+
+class Stuck(ListSink):
+    """Does not come back from frame 2 until it is told to, and interrupts who waits for that."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = threading.Event()
+
+    def write(self, frame):
+        super().write(frame)
+        if frame.seq == 2:
+            until(lambda: self.writer._queue.qsize() == 1)  # that no more will come
+            interrupt()
+            self.told.wait(60)
+
+
+def test_an_interrupt_waits_only_so_long_for_a_sink_that_is_stuck_and_leaves_it_alone(monkeypatch):
+    monkeypatch.setattr(write_behind, "_PATIENCE_S", 0.1)
+    source, sink = ListSource(IMAGES[:3]), Stuck()
+    sink.writer = writer = WriteBehind([sink], source.info, window=9, times=StepTimes())
+    with pytest.raises(KeyboardInterrupt):
+        put_all(writer, source)
+    assert sink.is_open  # its thread is in there
+    sink.told.set()
+    writer._thread.join(60)
+    assert not writer._thread.is_alive()
