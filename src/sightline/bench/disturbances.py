@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sightline.bench.chunk_stages import Waits
 from sightline.detections import Detections
 from sightline.errors import GraphError
 from sightline.frame import Frame
@@ -24,7 +25,7 @@ from sightline.stream import Losses, StreamInfo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NEIGHBOURS", "Blank", "Sleep", "age_beside", "age_with_objects", "failover_p95_s"]
+__all__ = ["NEIGHBOURS", "Blank", "age_beside", "age_with_objects", "failover_p95_s"]
 
 _FPS = 50
 _SECONDS = 5
@@ -35,24 +36,6 @@ _LOOK_EVERY_S = 0.2
 _FOREVER = 10**9
 _DEADLINE_S = 120.0
 _SIZE = (48, 64)
-
-
-class Sleep(Stage):
-    """Waits, as for an accelerator elsewhere.
-
-    Args:
-        seconds: How long for each frame, or object.
-    """
-
-    changes_image = False
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def process(self, frame: Frame) -> Frame:
-        """Wait."""
-        time.sleep(self._seconds)
-        return frame
 
 
 class Blank:
@@ -137,7 +120,7 @@ def age_beside(neighbour: StreamSpec | None) -> float:
     """
     good = StreamSpec(Blank(_FPS * _SECONDS, "good"), rate=_FPS)
     sources = [good] if neighbour is None else [good, neighbour]
-    with GraphRun(Pipeline([Sleep(_STAGE_S)]), sources, options=GraphOptions(handlers=3)) as run:
+    with GraphRun(Pipeline([Waits(_STAGE_S)]), sources, options=GraphOptions(handlers=3)) as run:
         until_s = time.monotonic() + _DEADLINE_S
         while not _is_over(run, "good"):
             if time.monotonic() > until_s:
@@ -154,7 +137,7 @@ def age_with_objects(handlers: int) -> float:
     Raises:
         GraphError: It takes far too long.
     """
-    pipeline = Pipeline([FiveObjects(), PerObject(Sleep(_OBJECT_S))])
+    pipeline = Pipeline([FiveObjects(), PerObject(Waits(_OBJECT_S))])
     spec = StreamSpec(Blank(10 * _SECONDS), rate=10)
     with GraphRun(pipeline, [spec], options=GraphOptions(handlers=handlers)) as run:
         if not run.wait(_DEADLINE_S):

@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from sightline.bench.chunk_stages import Waits
 from sightline.bench.disturbances import (
     NEIGHBOURS,
     Blank,
-    Sleep,
     age_beside,
     age_with_objects,
     failover_p95_s,
@@ -186,7 +186,7 @@ class GraphBenchmark:
             compute=self._compare(
                 {ONE: partial(_rate, Compute(), 1, 100), TWO: partial(_rate, Compute(), 2, 200)}
             ),
-            wait=self._compare({waiting: partial(_rate, Sleep(_WAIT_S), _WAITING_HANDLERS, 3200)}),
+            wait=self._compare({waiting: partial(_rate, Waits(_WAIT_S), _WAITING_HANDLERS, 3200)}),
             guarantees=self._compare({WITH: _hop, WITHOUT: _unguarded_hop}),
             overload=self._compare({"age": _oldest_under_overload}),
             objects=self._compare(

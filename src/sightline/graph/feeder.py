@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from sightline.transport.link import Link
     from sightline.transport.messages import Message
 
-__all__ = ["Feeder", "FeederOptions", "run_feeder"]
+__all__ = ["Feeder", "FeederOptions", "frames_held", "run_feeder"]
 
 _WAIT_S = 1.0
 _LEAST_S = 0.001
@@ -111,6 +111,20 @@ def run_feeder(options: FeederOptions) -> None:
         Feeder(link, options).run()
     finally:
         link.close()
+
+
+def frames_held(window_bytes: int, frame_bytes: int, stream: str) -> int:
+    """Tell how many frames of a size a window holds.
+
+    Raises:
+        GraphError: It holds none.
+    """
+    if window_bytes < frame_bytes:
+        raise GraphError(
+            f"window_bytes={window_bytes} holds no frame of stream {stream!r}, which needs "
+            f"{frame_bytes} bytes"
+        )
+    return window_bytes // frame_bytes
 
 
 class Feeder:
@@ -190,12 +204,7 @@ class Feeder:
         frames = options.frames + min(_MOST_SPARE, _SPARE_BYTES // max(1, frame_bytes))
         if options.window_bytes is not None:
             per_frame = self._slots_per_frame * frame_bytes
-            frames = min(frames, options.window_bytes // per_frame)
-            if frames < 1:
-                raise GraphError(
-                    f"window_bytes={options.window_bytes} holds no frame of stream "
-                    f"{self._stream!r}, which needs {per_frame} bytes"
-                )
+            frames = min(frames, frames_held(options.window_bytes, per_frame, self._stream))
         return frames
 
     def _feed(self, source: Source) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sightline.errors import GraphError, LinkError, ProtocolError
-from sightline.graph.feeder import Feeder, FeederOptions
+from sightline.graph.feeder import Feeder, FeederOptions, frames_held
 from sightline.graph.modes import Mode, StreamPolicy
 from sightline.graph.node_ledger import Ledger
 from sightline.graph.node_meter import Meter, Silence
@@ -164,13 +164,9 @@ class SourceNode:
         window_bytes = self._options.window_bytes
         if window_bytes is None:  # it will be half of what is free
             check_room(2, frame_bytes)
-        elif window_bytes < frame_bytes:
-            raise GraphError(
-                f"window_bytes={window_bytes} holds no frame of stream {self._stream!r}, which "
-                f"needs {frame_bytes} bytes"
-            )
         else:
-            check_room(min(_FRAMES, window_bytes // frame_bytes), frame_bytes)
+            held = frames_held(window_bytes, frame_bytes, self._stream)
+            check_room(min(_FRAMES, held), frame_bytes)
 
     def run(self, stop: threading.Event) -> None:
         """Work until the source is over and all of its frames are done, or until stopped.

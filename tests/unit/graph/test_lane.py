@@ -4,6 +4,7 @@ import time
 
 import pytest
 from tests.graph_stages import RATE, ExitInOrder, ValuedInOrder, numbered
+from tests.raising_sink import Raising
 
 from sightline.errors import GraphError
 from sightline.graph.lane import Lane, LaneOptions
@@ -67,30 +68,6 @@ def test_a_frame_that_handlers_began_in_time_is_not_stale_however_long_they_took
     assert [frame.seq for frame in rig.sink.frames] == [0]
 
 
-class ExitsAt(ListSink):
-    """Ends its thread at one moment, as `sys.exit()` would."""
-
-    def __init__(self, moment, raised=SystemExit):
-        super().__init__()
-        self.moment, self.raised = moment, raised
-
-    def open(self, stream):
-        self.meet("open")
-        super().open(stream)
-
-    def write(self, frame):
-        self.meet(frame.seq)
-        super().write(frame)
-
-    def close(self):
-        super().close()
-        self.meet("close")
-
-    def meet(self, moment):
-        if moment == self.moment:
-            raise self.raised(3)
-
-
 class ExitsWhenOpened(ValuedInOrder):
     def open(self):
         raise SystemExit(3)
@@ -105,7 +82,7 @@ def check_failed(rig, error="SystemExit was raised: 3"):
 
 @pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt])
 def test_a_sink_that_ends_its_thread_fails_its_stream_and_every_frame_comes_back(raised):
-    rig = Rig(sink=ExitsAt(1, raised))
+    rig = Rig(sink=Raising(1, raised(3)))
     frames = [record(seq) for seq in range(4)]
     assert rig.finish(*frames) == frames
     assert [frame.seq for frame in rig.sink.frames] == [0]
@@ -128,7 +105,7 @@ def test_a_stage_that_ends_its_thread_fails_its_stream_and_its_sinks_are_closed(
 
 @pytest.mark.parametrize("moment", ["open", "close"])
 def test_a_sink_that_ends_its_thread_before_or_after_all_frames_fails_its_stream(moment):
-    rig = Rig(sink=ExitsAt(moment))
+    rig = Rig(sink=Raising(moment, SystemExit(3)))
     assert len(rig.finish(record())) == 1
     check_failed(rig)
 

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.raising_sink import Raising
 
 import sightline as sl
 from sightline.errors import OutputError, StageError
@@ -25,34 +26,6 @@ class Mute(BaseException):
 
     def __str__(self):
         raise SystemExit(5)
-
-
-class Raising(ListSink):
-    """Raises at one moment: when it is opened, closed, discarded, or gets frame 10."""
-
-    def __init__(self, moment, raised):
-        super().__init__()
-        self.moment, self.raised = moment, raised
-
-    def open(self, stream):
-        self.meet("open")
-        super().open(stream)
-
-    def write(self, frame):
-        self.meet(frame.seq)
-        super().write(frame)
-
-    def close(self):
-        super().close()
-        self.meet("close")
-
-    def discard(self):
-        super().discard()
-        self.meet("discard")
-
-    def meet(self, moment):
-        if moment == self.moment:
-            raise self.raised
 
 
 class Passing(Stage):
